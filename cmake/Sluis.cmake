@@ -1,0 +1,114 @@
+# The functions that every room is built with.
+
+find_program(SLUIS_CCACHE ccache)
+if(SLUIS_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${SLUIS_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SLUIS_CCACHE})
+endif()
+
+option(SLUIS_TIDY "Run clang-tidy over our own code while compiling" OFF)
+set(SLUIS_BIN_DIR ${CMAKE_BINARY_DIR}/bin CACHE PATH "Where the programs end up")
+set(SLUIS_TIDY_COMMAND clang-tidy;--quiet)
+
+# Private to our own targets: an integrator never inherits our warnings.
+add_library(sluis_warnings INTERFACE)
+target_compile_options(sluis_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+
+function(_sluis_common target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluis_warnings>)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
+  if(SLUIS_TIDY)
+    set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "${SLUIS_TIDY_COMMAND}")
+  endif()
+endfunction()
+
+# sluis_library(<room> [INSTALL] HEADERS … SOURCES … PUBLIC … PRIVATE …)
+#
+# A room is one target with an include root of its own: a header of a room that is not linked does
+# not exist for the compiler, so the links say which room may know which. HEADERS lie below include/.
+function(sluis_library room)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "" "HEADERS;SOURCES;PUBLIC;PRIVATE")
+  set(target sluis_${room})
+  add_library(${target} STATIC ${arg_SOURCES})
+  add_library(sluis::${room} ALIAS ${target})
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${arg_HEADERS})
+  target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  _sluis_common(${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${room})
+  if(arg_INSTALL)
+    install(TARGETS ${target} EXPORT sluisTargets FILE_SET HEADERS)
+  endif()
+endfunction()
+
+# sluis_proto_library(<name> [GRPC] PROTOS … DEPS …): generated code, kept in the build folder.
+# Warnings in generated code are not ours, so its headers are system headers to everyone else.
+function(sluis_proto_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "GRPC" "" "PROTOS;DEPS")
+  set(target sluis_${name})
+  set(out ${CMAKE_BINARY_DIR}/proto)
+  set(root ${PROJECT_SOURCE_DIR}/proto)
+  file(MAKE_DIRECTORY ${out})
+  set(sources)
+  foreach(proto IN LISTS arg_PROTOS)
+    string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+    set(generated ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
+    set(plugin_args)
+    if(arg_GRPC)
+      list(APPEND generated ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
+      set(plugin_args --grpc_out ${out} --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin>)
+    endif()
+    add_custom_command(
+      OUTPUT ${generated}
+      COMMAND protobuf::protoc --cpp_out ${out} ${plugin_args} -I ${root} ${root}/${proto}
+      DEPENDS ${root}/${proto}
+      COMMENT "protoc ${proto}" VERBATIM)
+    list(APPEND sources ${generated})
+  endforeach()
+  add_library(${target} STATIC ${sources})
+  add_library(sluis::${name} ALIAS ${target})
+  target_include_directories(${target} SYSTEM PUBLIC $<BUILD_INTERFACE:${out}>)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PUBLIC protobuf::libprotobuf ${arg_DEPS})
+  if(arg_GRPC)
+    target_link_libraries(${target} PUBLIC gRPC::grpc++)
+  endif()
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON EXPORT_NAME ${name})
+  install(TARGETS ${target} EXPORT sluisTargets)
+endfunction()
+
+# sluis_program(<name> SOURCES … LIBS …): a program in SLUIS_BIN_DIR.
+function(sluis_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS})
+  _sluis_common(${name})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${SLUIS_BIN_DIR})
+  install(TARGETS ${name})
+endfunction()
+
+# sluis_test(<name> SOURCES … LIBS … [LABELS …] [WHOLE]): one executable; one ctest entry per test,
+# or one for the whole program with WHOLE (where starting up costs more than the tests).
+function(sluis_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "WHOLE" "TIMEOUT" "SOURCES;LIBS;LABELS")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gmock GTest::gtest_main)
+  _sluis_common(${name})
+  target_compile_definitions(${name} PRIVATE
+    SLUIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SLUIS_BIN_DIR="${SLUIS_BIN_DIR}")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  if(arg_WHOLE)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+  else()
+    gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
+      PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+  endif()
+endfunction()
