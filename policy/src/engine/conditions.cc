@@ -1,0 +1,534 @@
+#include "conditions.h"
+
+#include <algorithm>
+
+#include "absl/time/time.h"
+
+#include "sluis/base/check.h"
+
+namespace sluis::policy {
+namespace {
+
+bool Withdrawn(const std::optional<absl::Time>& at, absl::Time now) { return at && *at <= now; }
+
+// One evaluation: the arguments that every predicate reads.
+struct Evaluation {
+  const Compiled& policy;
+  const Request& request;
+  const Facts& facts;
+  const Evidence& gates;
+
+  [[nodiscard]] const CasusFacts* casus() const { return facts.casus; }
+  [[nodiscard]] const SubjectFacts* subject() const { return facts.subject; }
+  [[nodiscard]] const CompiledHat& acting_hat() const {
+    return policy.hat[request.acting.hat.index()];
+  }
+  [[nodiscard]] const CompiledHat& source_hat() const {
+    return policy.hat[request.source.hat.index()];
+  }
+  [[nodiscard]] const CompiledTafel& tafel() const { return policy.tafel[request.tafel.index()]; }
+
+  // A condition that does not look at the field.
+  [[nodiscard]] Truth All(bool holds) const { return holds ? Truth{request.fields, {}} : Truth{}; }
+  template <typename List, typename Item>
+  static bool Has(const List& list, const Item& item) {
+    return std::find(list.begin(), list.end(), item) != list.end();
+  }
+
+  [[nodiscard]] bool ActingIsGuest() const { return tafel().guests.Contains(request.acting.hat); }
+  [[nodiscard]] bool SourceIsGuest() const { return tafel().guests.Contains(request.source.hat); }
+
+  // Calls `visit` for the values that the source holds of asked fields.
+  template <typename Visit>
+  void ForEachValue(Visit visit) const {
+    if (subject() == nullptr) return;
+    for (const HoldingFact& holding : subject()->holdings) {
+      if (holding.source == request.source && request.fields.Contains(holding.field))
+        visit(holding);
+    }
+  }
+  // True for fields without a value, and where the value satisfies `holds`.
+  template <typename Holds>
+  [[nodiscard]] Truth NeutralUnlessHeld(Holds holds) const {
+    Truth truth{request.fields, {}};
+    ForEachValue([&](const HoldingFact& holding) {
+      if (!holds(holding)) truth.yes.Erase(holding.field);
+    });
+    return truth;
+  }
+  // True only where a value is held that satisfies `holds`.
+  template <typename Holds>
+  [[nodiscard]] Truth OnlyHeld(Holds holds) const {
+    Truth truth;
+    ForEachValue([&](const HoldingFact& holding) {
+      if (holds(holding)) truth.yes.Insert(holding.field);
+    });
+    return truth;
+  }
+
+  // ---- Consent (docs/decision-procedure.md, "Consent") ----
+
+  [[nodiscard]] const std::vector<uint8_t>* GroupsFor(
+      const std::array<std::vector<CompiledAgeRule>, kSourceLawCount + 1>& rules,
+      size_t law) const {
+    if (subject() == nullptr || subject()->age_bracket < 0) return nullptr;
+    const CompiledAgeRule& rule = rules[law][static_cast<size_t>(subject()->age_bracket)];
+    const auto& groups = subject()->wilsbekwaam ? rule.capable : rule.incapable;
+    return groups.empty() ? nullptr : &groups;
+  }
+
+  [[nodiscard]] Truth Consent() const {
+    Truth truth;
+    if (subject() == nullptr || subject()->consents.empty()) return truth;
+    for (size_t law = 1; law <= kSourceLawCount; ++law) {
+      const FieldSet fields = request.fields & policy.fields_of_law[law];
+      if (fields.empty()) continue;
+      const auto* groups = GroupsFor(policy.ages.consent, law);
+      if (groups == nullptr) continue;
+      FieldSet all_given = fields;
+      FieldSet any_refused;
+      for (const uint8_t capacities : *groups) {
+        const auto [given, refused] = ConsentOfGroup(capacities, fields);
+        all_given &= given - refused;
+        any_refused |= refused - given;
+      }
+      truth.yes |= all_given;
+      truth.refused |= any_refused;
+    }
+    return truth;
+  }
+
+  // Fields for which somebody with one of these capacities gave, and for which somebody refused;
+  // the newest record of each giver counts.
+  [[nodiscard]] std::pair<FieldSet, FieldSet> ConsentOfGroup(uint8_t capacities,
+                                                             const FieldSet& fields) const {
+    FieldSet given;
+    FieldSet refused;
+    std::array<FieldSet, 32> decided{};
+    for (const ConsentFact& consent : subject()->consents) {
+      if (!(consent.source == request.source) || !(consent.recipient == request.acting) ||
+          consent.purpose != request.purpose) {
+        continue;
+      }
+      FieldSet covered = consent.fields & fields;
+      if (!consent.lifts_secrecy) covered -= policy.consent_needs_flag;
+      if (covered.empty()) continue;
+      const bool withdrawn = Withdrawn(consent.withdrawn_at, facts.now);
+      for (const auto& [capacity, giver] : consent.givers) {
+        if (((capacities >> static_cast<int>(capacity)) & 1) == 0) continue;
+        const FieldSet fresh = covered - decided[giver];
+        decided[giver] |= covered;
+        if (withdrawn || consent.says == ConsentFact::Says::kRefused) {
+          refused |= fresh;
+        } else if (consent.says == ConsentFact::Says::kGiven) {
+          given |= fresh;
+        }
+      }
+    }
+    return {given, refused};
+  }
+
+  // ---- Decisions ----
+
+  [[nodiscard]] Truth Decision(DecisionFact::Kind kind, Side source) const {
+    Truth truth;
+    if (subject() == nullptr) return truth;
+    FieldSet open = request.fields;
+    for (const DecisionFact& decision : subject()->decisions) {
+      if (decision.kind != kind || !(decision.source == source) ||
+          !decision.recipient_hats.Contains(request.acting.hat) ||
+          !Has(decision.recipient_parties, request.acting.partij)) {
+        continue;
+      }
+      // ACUUT counts from its instant; a later one does not exist yet.
+      if (kind == DecisionFact::Kind::kAcuut && *decision.at > facts.now) continue;
+      const FieldSet named = decision.fields & open;
+      open -= named;
+      if (decision.expired) continue;
+      if (kind == DecisionFact::Kind::kAcuut &&
+          facts.now - *decision.at >= absl::Hours(policy.terms.acute_hours())) {
+        continue;
+      }
+      if (!decision.given) {
+        truth.refused |= named;
+        continue;
+      }
+      if (kind == DecisionFact::Kind::kWjsg && decision.purpose != request.purpose) continue;
+      if (kind == DecisionFact::Kind::kVierOgen && !decision.enough_approvers) continue;
+      truth.yes |= named;
+    }
+    return truth;
+  }
+
+  [[nodiscard]] Truth Besluiten(const std::vector<BesluitFact>* besluiten, bool for_verband) const {
+    Truth truth;
+    if (besluiten == nullptr) return truth;
+    for (const BesluitFact& besluit : *besluiten) {
+      if (for_verband && besluit.verband != request.tafel) continue;
+      if (!Has(besluit.purposes, request.purpose) || !Has(besluit.recipients, request.acting))
+        continue;
+      truth.yes |= besluit.fields & request.fields;
+    }
+    return truth;
+  }
+
+  [[nodiscard]] bool GeneralDecision(Condition condition) const {
+    return std::any_of(policy.general_decisions.begin(), policy.general_decisions.end(),
+                       [&](const GeneralDecisionPeriod& decision) {
+                         return decision.condition == condition &&
+                                decision.from <= facts.today.days() &&
+                                facts.today.days() <= decision.until;
+                       });
+  }
+
+  [[nodiscard]] bool TimeBoxOpen() const {
+    if (casus() == nullptr || !casus()->timebox_opened) return false;
+    const absl::Duration open_for = facts.now - *casus()->timebox_opened;
+    return open_for >= absl::ZeroDuration() && open_for < absl::Hours(policy.terms.timebox_hours());
+  }
+
+  [[nodiscard]] bool StrictlyNecessaryWvggz() const {
+    if (!request.ernstig_nadeel || casus() == nullptr) return false;
+    if (acting_hat().wvggz == v1::Hat::ZORGAANBIEDER && !facts.professional.wvggz_function)
+      return false;
+    for (const Side& side : {request.acting, request.source}) {
+      if (policy.hat[side.hat.index()].wvggz != v1::Hat::BURGEMEESTER) continue;
+      const MunicipalityId own = policy.partij[side.partij.index()].municipality;
+      if (!own.valid() || own != casus()->municipality) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] Truth BsnEntitled() const {
+    const bool usable = acting_hat().bsn_entitled && source_hat().bsn_entitled &&
+                        subject() != nullptr && subject()->bsn_usable;
+    return {usable ? request.fields : request.fields - policy.bsn_class, {}};
+  }
+
+  [[nodiscard]] Truth Mandate() const {
+    Truth truth;
+    if (subject() == nullptr) return truth;
+    for (const MandateFact& mandate : subject()->mandates) {
+      if (!(mandate.holder == request.acting) || Withdrawn(mandate.withdrawn_at, facts.now))
+        continue;
+      FieldSet covered = mandate.fields & request.fields;
+      if (!mandate.lifts_secrecy) covered -= policy.mandate_needs_flag;
+      for (size_t law = 1; law <= kSourceLawCount; ++law) {
+        const auto* groups = GroupsFor(policy.ages.consent, law);
+        if (groups == nullptr) continue;
+        const bool entitled = std::all_of(groups->begin(), groups->end(), [&](uint8_t capacities) {
+          return (capacities & mandate.givers) != 0;
+        });
+        if (entitled) truth.yes |= covered & policy.fields_of_law[law];
+      }
+    }
+    return truth;
+  }
+
+  [[nodiscard]] Truth Inzage() const {
+    Truth truth;
+    if (subject() == nullptr || request.rights_role == RightsRole::kNone) return truth;
+    constexpr uint8_t kRepresents = (1 << static_cast<int>(Capacity::kParent)) |
+                                    (1 << static_cast<int>(Capacity::kVoogd)) |
+                                    (1 << static_cast<int>(Capacity::kRepresentative));
+    constexpr uint8_t kSelf = 1 << static_cast<int>(Capacity::kSelf);
+    const bool self = request.rights_role == RightsRole::kSelf;
+    for (size_t law = 1; law <= kSourceLawCount; ++law) {
+      const auto* groups = GroupsFor(policy.ages.inzage, law);
+      if (groups == nullptr) continue;
+      const bool may_ask = std::any_of(groups->begin(), groups->end(), [&](uint8_t capacities) {
+        return (capacities & (self ? kSelf : kRepresents)) != 0;
+      });
+      if (may_ask) truth.yes |= request.fields & policy.fields_of_law[law];
+    }
+    if (!self && (subject()->address_protected || IsVictim())) truth.yes -= policy.locating;
+    truth.yes &= EvaluateInzageAtMandate(request, facts).yes;
+    return truth;
+  }
+
+  [[nodiscard]] bool IsVictim() const {
+    return subject() != nullptr && (subject()->role == PersonRole::kSlachtoffer ||
+                                    subject()->role == PersonRole::kMogelijkSlachtoffer);
+  }
+
+  [[nodiscard]] Truth ReporterConsent() const {
+    if (subject() == nullptr) return {};
+    switch (subject()->reporter_consent) {
+      case ConsentFact::Says::kGiven:
+        return {request.fields, {}};
+      case ConsentFact::Says::kRefused:
+        return {{}, request.fields};
+      default:
+        return {};
+    }
+  }
+
+  [[nodiscard]] Truth Evaluate(Condition condition) const {
+    const bool known = subject() != nullptr;
+    switch (condition) {
+      case Condition::kGemotiveerd:
+        return {request.motivated, {}};
+      case Condition::kLidVanTafel:
+        return All(tafel().members.Contains(request.acting.hat) || gates.acting_invited);
+      case Condition::kDeelnemerInCasus:
+        return All(gates.acting_admitted);
+      case Condition::kGastToegelaten:
+        return All((ActingIsGuest() || SourceIsGuest()) &&
+                   (!ActingIsGuest() || gates.acting_invited) &&
+                   (!SourceIsGuest() || gates.source_invited));
+      case Condition::kToestemmingUitdrukkelijk:
+        return Consent();
+      case Condition::kToestemmingMelder:
+        return ReporterConsent();
+      case Condition::kBesluitGoedHulpverlenerschap:
+        return Decision(DecisionFact::Kind::kGhv, request.source);
+      case Condition::kBesluitConflictVanPlichten:
+        return Decision(DecisionFact::Kind::kCvp, request.source);
+      case Condition::kBesluitWamsWeging:
+        return Decision(DecisionFact::Kind::kWams, request.source);
+      case Condition::kBesluitMeldrecht:
+        return Decision(DecisionFact::Kind::kMeldrecht, request.source);
+      case Condition::kBesluitAcuutGevaar:
+        return Decision(DecisionFact::Kind::kAcuut, request.source);
+      case Condition::kBesluitSelectieBron:
+        return Decision(DecisionFact::Kind::kSelectie, request.source);
+      case Condition::kBesluitWjsg:
+        return Decision(DecisionFact::Kind::kWjsg, request.source);
+      case Condition::kInstemmingBron:
+        return Decision(DecisionFact::Kind::kInstemming, request.source);
+      case Condition::kVierOgen:
+        return Decision(DecisionFact::Kind::kVierOgen, request.source);
+      case Condition::kTijdslot72u:
+        return All(TimeBoxOpen());
+      case Condition::kWpg20Besluit:
+        return Besluiten(facts.wpg20, true);
+      case Condition::kWpg19Besluit:
+        return known ? Besluiten(&subject()->wpg19, false) : Truth{};
+      case Condition::kMachtigingGeldig:
+      case Condition::kAmvbSchuldhulp82:
+        return All(GeneralDecision(condition));
+      case Condition::kPolitieTermijn5j:
+        return NeutralUnlessHeld(
+            [](const HoldingFact& holding) { return !holding.police_term_over; });
+      case Condition::kMax12MaandenOud:
+        return NeutralUnlessHeld([](const HoldingFact& holding) { return !holding.too_old; });
+      case Condition::kOtsVanKracht:
+        return All(known && Has(subject()->ots, request.acting.partij));
+      case Condition::kMaatregelLoopt:
+        return All(known && Has(subject()->maatregel, request.acting.partij));
+      case Condition::kMinderjarig:
+        return All(known && subject()->age_bracket >= 0 &&
+                   policy.ages.minor[static_cast<size_t>(subject()->age_bracket)]);
+      case Condition::kSlachtoffer:
+        return All(IsVictim());
+      case Condition::kZorgNodigZonderHulpvraag:
+        return All(known && subject()->report_care_without_request);
+      case Condition::kOpenMelding:
+        return All(known && subject()->report_open);
+      case Condition::kSignaalVoorwaarden:
+        return All(known && Has(subject()->attested, request.source.partij));
+      case Condition::kBetrokkeneGeinformeerd:
+        return All(known && subject()->informed);
+      case Condition::kGemeenteVoorOfNaDetentie: {
+        const MunicipalityId own = policy.partij[request.acting.partij.index()].municipality;
+        return All(known && own.valid() &&
+                   (own == subject()->municipality_before || own == subject()->municipality_after));
+      }
+      case Condition::kRisicoErnstigGeweldZeden:
+        return All(known && subject()->risk_18b);
+      case Condition::kStriktNoodzakelijkWvggz:
+        return All(StrictlyNecessaryWvggz());
+      case Condition::kHuisverbodVanKracht:
+        return All(known && subject()->huisverbod);
+      case Condition::kRechtstreeksBetrokken:
+        return All(known && Has(subject()->treating, request.acting));
+      case Condition::kMedischAdviseur:
+        return All(facts.professional.medical_adviser);
+      case Condition::kVtMeldingToegelicht:
+        return All(known && subject()->report_vt_explained);
+      case Condition::kBsnGerechtigd:
+        return BsnEntitled();
+      case Condition::kMandaatVanKracht:
+        return Mandate();
+      case Condition::kGeenDerdePersoon:
+        return NeutralUnlessHeld([](const HoldingFact& holding) { return !holding.third_person; });
+      case Condition::kZichtbaarVoorAanwezigen:
+        return OnlyHeld([](const HoldingFact& holding) { return holding.visible_to_present; });
+      case Condition::kGeenPlegerzijdeAanTafel:
+        return All(casus() != nullptr && !Has(casus()->perpetrator_side, request.tafel));
+      case Condition::kGeenAdresbescherming:
+        return All(known && !subject()->address_protected && !IsVictim());
+      case Condition::kIdentiteitVastgesteld:
+        return All(request.identity_established);
+      case Condition::kInzageToegestaan:
+        return Inzage();
+      case Condition::kHitBevestigd:
+        return All(known && (Has(subject()->hits, request.acting.partij) ||
+                             Has(subject()->hits, request.source.partij)));
+      case Condition::kSamenspraakOfGemotiveerdZonder:
+        return All(casus() != nullptr && casus()->samenspraak);
+      case Condition::kWamsUitkomstMeervoudig:
+        return All(casus() != nullptr && casus()->wams_outcome);
+      case Condition::kDilemmaGepseudonimiseerd:
+        return OnlyHeld([](const HoldingFact& holding) { return holding.pseudonymised; });
+      case Condition::kCelMinimaal10:
+        return OnlyHeld([](const HoldingFact& holding) { return holding.cell_large_enough; });
+      // Depend on the row or on the message as a whole: decide.cc.
+      case Condition::kWettelijkeTaakBenoemd:
+      case Condition::kGezagOfOpenbareOrde:
+      case Condition::kEigenBevoegdheidBenoemd:
+      case Condition::kGeslotenSet:
+        break;
+    }
+    return {};
+  }
+};
+
+bool Invited(const CasusFacts& casus, Side side, TafelId tafel) {
+  return std::any_of(casus.guests.begin(), casus.guests.end(), [&](const GuestFact& guest) {
+    return guest.side == side && guest.tafel == tafel;
+  });
+}
+
+bool Admitted(const Compiled& policy, const CasusFacts& casus, Side side, Regime regime) {
+  const bool staff = policy.hat[side.hat.index()].staff_of_partij;
+  return std::any_of(
+      casus.participants.begin(), casus.participants.end(),
+      [&](const ParticipationFact& participation) {
+        return (!participation.regime || *participation.regime == regime) &&
+               (participation.side == side || (staff && participation.side.partij == side.partij));
+      });
+}
+
+}  // namespace
+
+Truth EvaluateCondition(const Compiled& policy, const Request& request, const Facts& facts,
+                        const Evidence& gates, Condition condition) {
+  return Evaluation{policy, request, facts, gates}.Evaluate(condition);
+}
+
+Truth EvaluateInzageAtMandate(const Request& request, const Facts& facts) {
+  if (facts.subject == nullptr || facts.subject->inzage_closed) return {};
+  return {request.fields - facts.subject->inzage_exceptions, {}};
+}
+
+FieldSet EvaluateSourceConditions(const Request& request, const Facts& facts) {
+  FieldSet blocked;
+  if (facts.subject == nullptr) return blocked;
+  const SubjectFacts& subject = *facts.subject;
+  const auto value_of = [&](FieldId field) -> const HoldingFact* {
+    for (const HoldingFact& holding : subject.holdings) {
+      if (holding.source == request.source && holding.field == field) return &holding;
+    }
+    return nullptr;
+  };
+  for (const SourceConditionFact& condition : subject.source_conditions) {
+    if (!request.fields.Contains(condition.field)) continue;
+    const HoldingFact* value = value_of(condition.field);
+    const bool is_origin = condition.origin == request.source;
+    const bool from_origin =
+        value != nullptr && value->origin.partij.valid() && value->origin == condition.origin;
+    switch (condition.kind) {
+      case SourceConditionFact::Kind::kNietDoor:
+        if (from_origin && !is_origin) blocked.Insert(condition.field);
+        break;
+      case SourceConditionFact::Kind::kEinddatumOver:
+        if (from_origin || is_origin) blocked.Insert(condition.field);
+        break;
+      case SourceConditionFact::Kind::kAlleenTafel:
+        if ((from_origin || is_origin) && condition.tafel != request.tafel)
+          blocked.Insert(condition.field);
+        break;
+    }
+  }
+  // A value that the source itself received needs the agreement of its origin for this recipient.
+  for (const HoldingFact& holding : subject.holdings) {
+    if (!(holding.source == request.source) || !request.fields.Contains(holding.field) ||
+        !holding.origin.partij.valid() || holding.origin == request.source) {
+      continue;
+    }
+    FieldSet open;
+    open.Insert(holding.field);
+    bool agreed = false;
+    for (const DecisionFact& decision : subject.decisions) {
+      if (decision.kind != DecisionFact::Kind::kInstemming ||
+          !(decision.source == holding.origin) ||
+          !decision.recipient_hats.Contains(request.acting.hat) ||
+          !decision.fields.Contains(holding.field) ||
+          std::find(decision.recipient_parties.begin(), decision.recipient_parties.end(),
+                    request.acting.partij) == decision.recipient_parties.end()) {
+        continue;
+      }
+      agreed = decision.given && !decision.expired;
+      break;
+    }
+    if (!agreed) blocked |= open;
+  }
+  return blocked;
+}
+
+FieldSet EvaluateObjections(const Request& request, const Facts& facts) {
+  FieldSet blocked;
+  if (facts.subject == nullptr) return blocked;
+  for (const ObjectionFact& objection : facts.subject->objections) {
+    if (!(objection.source == request.source) || Withdrawn(objection.withdrawn_at, facts.now))
+      continue;
+    const bool concerns_recipient =
+        objection.all_recipients ||
+        std::find(objection.recipients.begin(), objection.recipients.end(), request.acting) !=
+            objection.recipients.end();
+    if (concerns_recipient) blocked |= objection.fields & request.fields;
+  }
+  return blocked;
+}
+
+FieldSet EvaluateHeld(const Request& request, const Facts& facts) {
+  FieldSet held;
+  if (facts.subject == nullptr) return held;
+  for (const HoldingFact& holding : facts.subject->holdings) {
+    if (holding.source == request.source && request.fields.Contains(holding.field))
+      held.Insert(holding.field);
+  }
+  return held;
+}
+
+FieldSet EvaluateTermOver(const Compiled& policy, const Request& request, const Facts& facts) {
+  FieldSet over;
+  if (facts.subject == nullptr) return over;
+  const bool wgs = policy.tafel[request.tafel.index()].regime == Regime::kWgsSamenwerking;
+  for (const HoldingFact& holding : facts.subject->holdings) {
+    if (holding.source == request.source && request.fields.Contains(holding.field) &&
+        (wgs ? holding.wgs_over : holding.term_over)) {
+      over.Insert(holding.field);
+    }
+  }
+  return over;
+}
+
+void EvaluateGates(const Compiled& policy, const Request& request, const Facts& facts,
+                   Evidence& evidence) {
+  evidence.professional_ok =
+      facts.professional.active && facts.professional.hats.Contains(request.acting.hat);
+  evidence.casus_known = facts.casus != nullptr;
+  evidence.in_casus = facts.subject != nullptr;
+  if (facts.casus == nullptr) return;
+  const CasusFacts& casus = *facts.casus;
+  const CompiledTafel& tafel = policy.tafel[request.tafel.index()];
+  evidence.radicalisation = casus.radicalisation;
+  evidence.closed = casus.closed;
+  evidence.retention_over = casus.retention_over;
+  evidence.placed =
+      std::find(casus.placed.begin(), casus.placed.end(), request.tafel) != casus.placed.end();
+  evidence.acting_invited =
+      tafel.guests.Contains(request.acting.hat) && Invited(casus, request.acting, request.tafel);
+  evidence.source_invited =
+      tafel.guests.Contains(request.source.hat) && Invited(casus, request.source, request.tafel);
+  evidence.acting_admitted =
+      evidence.acting_invited || Admitted(policy, casus, request.acting, tafel.regime);
+  evidence.source_admitted =
+      evidence.source_invited || Admitted(policy, casus, request.source, tafel.regime);
+  evidence.phase = casus.phase;
+  evidence.stage = casus.stage;
+}
+
+}  // namespace sluis::policy
