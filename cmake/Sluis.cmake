@@ -43,10 +43,10 @@ function(sluis_library room)
   endif()
 endfunction()
 
-# sluis_proto_library(<name> [GRPC] PROTOS … DEPS …): generated code, kept in the build folder.
+# sluis_proto_library(<name> PROTOS … DEPS …): generated messages, kept in the build folder.
 # Warnings in generated code are not ours, so its headers are system headers to everyone else.
 function(sluis_proto_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "GRPC" "" "PROTOS;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PROTOS;DEPS")
   set(target sluis_${name})
   set(out ${CMAKE_BINARY_DIR}/proto)
   set(root ${PROJECT_SOURCE_DIR}/proto)
@@ -55,14 +55,9 @@ function(sluis_proto_library name)
   foreach(proto IN LISTS arg_PROTOS)
     string(REGEX REPLACE "\\.proto$" "" stem ${proto})
     set(generated ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
-    set(plugin_args)
-    if(arg_GRPC)
-      list(APPEND generated ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
-      set(plugin_args --grpc_out ${out} --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin>)
-    endif()
     add_custom_command(
       OUTPUT ${generated}
-      COMMAND protobuf::protoc --cpp_out ${out} ${plugin_args} -I ${root} ${root}/${proto}
+      COMMAND protobuf::protoc --cpp_out ${out} -I ${root} ${root}/${proto}
       DEPENDS ${root}/${proto}
       COMMENT "protoc ${proto}" VERBATIM)
     list(APPEND sources ${generated})
@@ -72,11 +67,34 @@ function(sluis_proto_library name)
   target_include_directories(${target} SYSTEM PUBLIC $<BUILD_INTERFACE:${out}>)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf ${arg_DEPS})
-  if(arg_GRPC)
-    target_link_libraries(${target} PUBLIC gRPC::grpc++)
-  endif()
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON EXPORT_NAME ${name})
   install(TARGETS ${target} EXPORT sluisTargets)
+endfunction()
+
+# sluis_grpc_library(<name> PROTOS … DEPS …): the service classes of protos whose messages are in
+# DEPS. Apart, so that only the doors know gRPC.
+function(sluis_grpc_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PROTOS;DEPS")
+  set(target sluis_${name})
+  set(out ${CMAKE_BINARY_DIR}/proto)
+  set(root ${PROJECT_SOURCE_DIR}/proto)
+  set(sources)
+  foreach(proto IN LISTS arg_PROTOS)
+    string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+    set(generated ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
+    add_custom_command(
+      OUTPUT ${generated}
+      COMMAND protobuf::protoc --grpc_out ${out}
+              --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin> -I ${root} ${root}/${proto}
+      DEPENDS ${root}/${proto}
+      COMMENT "protoc ${proto} (services)" VERBATIM)
+    list(APPEND sources ${generated})
+  endforeach()
+  add_library(${target} STATIC ${sources})
+  add_library(sluis::${name} ALIAS ${target})
+  target_include_directories(${target} SYSTEM PUBLIC ${out})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PUBLIC ${arg_DEPS} gRPC::grpc++)
 endfunction()
 
 # sluis_program(<name> SOURCES … LIBS …): a program in SLUIS_BIN_DIR.

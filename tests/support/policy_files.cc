@@ -8,7 +8,7 @@
 #include <sstream>
 #include <utility>
 
-#include "sluis/policy/issue.h"
+#include "sluis/policy/documents.h"
 #include "sluis/policy/v1/case.pb.h"
 #include "sluis/policy/v1/convenant.pb.h"
 #include "sluis/policy/v1/statute.pb.h"

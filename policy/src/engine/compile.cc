@@ -17,13 +17,32 @@ namespace {
 
 using Severity = Issue::Severity;
 
-constexpr std::string_view kFactNames[] = {
-    "consent",          "besluit",        "ots",       "maatregel",
-    "huisverbod",       "mandate",        "objection", "attestation",
-    "report",           "report_vt",      "informed",  "rights_exception",
-    "detention",        "flag_18b",       "hit",       "decision",
-    "source_condition", "melder_consent", "treatment", "perpetrator_side",
-    "timebox",          "radicalisation"};
+constexpr std::string_view kFactNames[] = {"consent",
+                                           "besluit",
+                                           "ots",
+                                           "maatregel",
+                                           "huisverbod",
+                                           "mandate",
+                                           "objection",
+                                           "attestation",
+                                           "report",
+                                           "report_vt",
+                                           "informed",
+                                           "rights_exception",
+                                           "detention",
+                                           "flag_18b",
+                                           "hit",
+                                           "decision",
+                                           "source_condition",
+                                           "melder_consent",
+                                           "treatment",
+                                           "perpetrator_side",
+                                           "timebox",
+                                           "radicalisation",
+                                           "consent_withdrawal",
+                                           "consent_withdrawal_by_mandate",
+                                           "mandate_of_another",
+                                           "informed_without_admission"};
 
 bool IsId(std::string_view text, std::string_view prefix) {
   return text.size() > prefix.size() && text.size() <= 64 &&
@@ -1225,6 +1244,39 @@ const std::string& Policy::NameOf(ExclusionId id) const { return compiled_->excl
 const std::string& Policy::CitationOf(RowId id) const {
   return compiled_->statute.rows(id.index()).citation();
 }
+
+Policy::Standing Policy::StandingOf(PartijId partij, CivilDate today) const {
+  const CompiledPartij& compiled = compiled_->partij[partij.index()];
+  return {compiled_->valid_from <= today.days() && today.days() <= compiled_->valid_until,
+          compiled.acceded <= today.days() && today.days() <= compiled.left};
+}
+bool Policy::Holds(PartijId partij, HatId hat) const {
+  return compiled_->partij[partij.index()].hats.Contains(hat);
+}
+bool Policy::Owns(HatId hat, FieldId field) const {
+  return compiled_->hat[hat.index()].owns.Contains(field);
+}
+std::optional<Code> Policy::BarredFor(FieldId field) const {
+  HatSet everybody;
+  for (size_t i = 0; i < compiled_->hat.size(); ++i)
+    everybody.Insert(HatId(static_cast<uint16_t>(i)));
+  for (const CompiledExclusion& exclusion : compiled_->exclusion) {
+    if (exclusion.tafels.empty() && everybody.IsSubsetOf(exclusion.recipients) &&
+        exclusion.purposes == ~Mask{0} && exclusion.stages == 0 && exclusion.unless == 0 &&
+        exclusion.fields.Contains(field)) {
+      return exclusion.code;
+    }
+  }
+  return std::nullopt;
+}
+Policy::Seat Policy::SeatAt(TafelId tafel, HatId hat) const {
+  const CompiledTafel& compiled = compiled_->tafel[tafel.index()];
+  return compiled.members.Contains(hat)  ? Seat::kMember
+         : compiled.guests.Contains(hat) ? Seat::kGuest
+                                         : Seat::kNone;
+}
+Regime Policy::RegimeOf(TafelId tafel) const { return compiled_->tafel[tafel.index()].regime; }
+bool Policy::HasPersons(TafelId tafel) const { return compiled_->tafel[tafel.index()].person_data; }
 
 size_t Policy::grant_count() const { return compiled_->grant.size(); }
 size_t Policy::row_count() const { return compiled_->row.size(); }

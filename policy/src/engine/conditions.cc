@@ -412,7 +412,9 @@ Truth EvaluateInzageAtMandate(const Request& request, const Facts& facts) {
   return {request.fields - facts.subject->inzage_exceptions, {}};
 }
 
-FieldSet EvaluateSourceConditions(const Request& request, const Facts& facts) {
+FieldSet EvaluateSourceConditions(const Compiled& policy, const Request& request,
+                                  const Facts& facts) {
+  const FieldSet& owns = policy.hat[request.source.hat.index()].owns;
   FieldSet blocked;
   if (facts.subject == nullptr) return blocked;
   const SubjectFacts& subject = *facts.subject;
@@ -430,7 +432,9 @@ FieldSet EvaluateSourceConditions(const Request& request, const Facts& facts) {
         value != nullptr && value->origin.partij.valid() && value->origin == condition.origin;
     switch (condition.kind) {
       case SourceConditionFact::Kind::kNietDoor:
-        if (from_origin && !is_origin) blocked.Insert(condition.field);
+        // Whatever a hat holds of a field that it does not own, it received.
+        if (!is_origin && (from_origin || !owns.Contains(condition.field)))
+          blocked.Insert(condition.field);
         break;
       case SourceConditionFact::Kind::kEinddatumOver:
         if (from_origin || is_origin) blocked.Insert(condition.field);

@@ -16,7 +16,8 @@ Truth EvaluateCondition(const Compiled& policy, const Request& request, const Fa
 // INZAGE_TOEGESTAAN for a row that asks a mandate: exceptions only.
 Truth EvaluateInzageAtMandate(const Request& request, const Facts& facts);
 // Step 5: source conditions (X12) and objections.
-FieldSet EvaluateSourceConditions(const Request& request, const Facts& facts);
+FieldSet EvaluateSourceConditions(const Compiled& policy, const Request& request,
+                                  const Facts& facts);
 FieldSet EvaluateObjections(const Request& request, const Facts& facts);
 // Step 11: fields of which the source holds a value, and those whose value is past its term.
 FieldSet EvaluateHeld(const Request& request, const Facts& facts);

@@ -48,7 +48,7 @@ class FromFacts {
     return evidence_.inzage_at_mandate;
   }
   void Blocks() {
-    evidence_.source_condition = EvaluateSourceConditions(request_, facts_);
+    evidence_.source_condition = EvaluateSourceConditions(policy_, request_, facts_);
     evidence_.objection = EvaluateObjections(request_, facts_);
     evidence_.blocks_evaluated = true;
   }

@@ -617,6 +617,34 @@ ProfessionalFacts InternProfessional(const Policy& policy, const v1::Facts& fact
   return out;
 }
 
+absl::Time NextChange(const Policy& policy, const Facts& facts) {
+  const v1::LegalTerms& terms = policy.compiled().terms;
+  absl::Time next = absl::InfiniteFuture();
+  const auto consider = [&](absl::Time time) {
+    if (time > facts.now) next = std::min(next, time);
+  };
+  if (facts.casus != nullptr && facts.casus->timebox_opened) {
+    consider(*facts.casus->timebox_opened);
+    consider(*facts.casus->timebox_opened + absl::Hours(terms.timebox_hours()));
+  }
+  if (facts.subject == nullptr) return next;
+  for (const ConsentFact& consent : facts.subject->consents) {
+    if (consent.withdrawn_at) consider(*consent.withdrawn_at);
+  }
+  for (const MandateFact& mandate : facts.subject->mandates) {
+    if (mandate.withdrawn_at) consider(*mandate.withdrawn_at);
+  }
+  for (const ObjectionFact& objection : facts.subject->objections) {
+    if (objection.withdrawn_at) consider(*objection.withdrawn_at);
+  }
+  for (const DecisionFact& decision : facts.subject->decisions) {
+    if (!decision.at) continue;
+    consider(*decision.at);
+    consider(*decision.at + absl::Hours(terms.acute_hours()));
+  }
+  return next;
+}
+
 FactsBundle::FactsBundle(const Policy& policy, const v1::Facts& facts, CivilDate today)
     : policy_(policy), facts_(facts), today_(today), wpg20_(InternWpg20(policy, facts, today)) {
   if (!facts.has_casus() || facts.casus().status() == v1::CasusFacts::STATUS_UNSPECIFIED) return;

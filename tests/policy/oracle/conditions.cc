@@ -127,8 +127,8 @@ std::map<GiverKey, const v1::Consent*> NewestConsentOfEachGiver(const Asked& ask
   return newest;
 }
 
-// Given: some giver with one of its capacities gave and none refused. Refused: some refused and none
-// gave. Otherwise open (absent): nobody spoke, or two parents disagree.
+// Given: some giver with one of its capacities gave and none refused. Refused: some refused and
+// none gave. Otherwise open (absent): nobody spoke, or two parents disagree.
 Truth ConsentOfGroup(const v1::CapacityGroup& group,
                      const std::map<GiverKey, const v1::Consent*>& newest, const Asked& asked) {
   bool some_gave = false;
@@ -373,8 +373,7 @@ Truth Wpg19Besluit(const Asked& asked) {
 
 // Wpg 18 lid 2.
 Truth MachtigingGeldig(const Asked& asked) {
-  return TrueOrAbsent(
-      GeneralDecisionInForce(asked.question, v1::Condition::MACHTIGING_GELDIG));
+  return TrueOrAbsent(GeneralDecisionInForce(asked.question, v1::Condition::MACHTIGING_GELDIG));
 }
 
 // Wpg 8 lid 6, 14 lid 2. On the anniversary: over.
@@ -486,8 +485,7 @@ Truth GeslotenSet(const Asked& asked) { return TrueOrAbsent(asked.is_closed_set)
 
 // WGS_SCHULDHULP 8 lid 2.
 Truth AmvbSchuldhulp82(const Asked& asked) {
-  return TrueOrAbsent(
-      GeneralDecisionInForce(asked.question, v1::Condition::AMVB_SCHULDHULP_8_2));
+  return TrueOrAbsent(GeneralDecisionInForce(asked.question, v1::Condition::AMVB_SCHULDHULP_8_2));
 }
 
 // AVG 13, 14. A delay counts until its review date.
@@ -678,7 +676,7 @@ bool ExceptionToInzage(const Asked& asked) {
   for (const v1::RightsException& exception : asked.question.facts.rights_exceptions()) {
     if (exception.person() == ThePersonId(asked) &&
         (exception.fields().empty() || Contains(exception.fields(), asked.field.name())) &&
-        InPeriod(exception.from(), exception.until(), Today(asked))) {
+        MayBeInPeriod(exception.from(), exception.until(), Today(asked))) {
       return true;
     }
   }
@@ -853,16 +851,25 @@ const Entry& EntryOf(v1::Condition::Id condition) {
       {C::MANDAAT_VAN_KRACHT, MandaatVanKracht, kRefuse, Code::kMandateMissing, {}},
       {C::GEEN_DERDE_PERSOON, GeenDerdePersoon, kRefuse, Code::kThirdPersonData, {}},
       {C::ZICHTBAAR_VOOR_AANWEZIGEN, ZichtbaarVoorAanwezigen, kRefuse, Code::kThirdPersonData, {}},
-      {C::GEEN_PLEGERZIJDE_AAN_TAFEL, GeenPlegerzijdeAanTafel, kRefuse, Code::kCategoryExcluded,
+      {C::GEEN_PLEGERZIJDE_AAN_TAFEL,
+       GeenPlegerzijdeAanTafel,
+       kRefuse,
+       Code::kCategoryExcluded,
        {}},
       {C::GEEN_ADRESBESCHERMING, GeenAdresbescherming, kRefuse, Code::kCategoryExcluded, {}},
       {C::IDENTITEIT_VASTGESTELD, IdentiteitVastgesteld, kRefuse, Code::kNotAuthorisedPerson, {}},
       {C::INZAGE_TOEGESTAAN, InzageToegestaan, kRefuse, Code::kRightsRestricted, {}},
       {C::HIT_BEVESTIGD, HitBevestigd, kRefuse, Code::kNoBasis, {}},
-      {C::SAMENSPRAAK_OF_GEMOTIVEERD_ZONDER, SamenspraakOfGemotiveerdZonder, kRefuse,
-       Code::kNoSamenspraak, {}},
+      {C::SAMENSPRAAK_OF_GEMOTIVEERD_ZONDER,
+       SamenspraakOfGemotiveerdZonder,
+       kRefuse,
+       Code::kNoSamenspraak,
+       {}},
       {C::WAMS_UITKOMST_MEERVOUDIG, WamsUitkomstMeervoudig, kRefuse, Code::kNoWamsOutcome, {}},
-      {C::DILEMMA_GEPSEUDONIMISEERD, DilemmaGepseudonimiseerd, kRefuse, Code::kCategoryExcluded,
+      {C::DILEMMA_GEPSEUDONIMISEERD,
+       DilemmaGepseudonimiseerd,
+       kRefuse,
+       Code::kCategoryExcluded,
        {}},
       {C::CEL_MINIMAAL_10, CelMinimaal10, kRefuse, Code::kAggregateTooSmall, {}},
   };

@@ -40,8 +40,8 @@ std::optional<Need> Missing(v1::Condition::Id condition, const Asked& asked);
 // The code of the condition when it is absent.
 Code CodeWhenAbsent(v1::Condition::Id condition);
 
-// A decision of `kind` by `decider` about the asked field to the acting side counts: true when it is
-// given, refused when it is refused.
+// A decision of `kind` by `decider` about the asked field to the acting side counts: true when it
+// is given, refused when it is refused.
 Truth DecisionOf(v1::ProfessionalDecision::Kind kind, const v1::PartijHat& decider,
                  const Asked& asked);
 

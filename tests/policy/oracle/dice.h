@@ -27,6 +27,11 @@ class Dice {
     SLUIS_CHECK(size > 0);
     return static_cast<size_t>(rng_() % size);
   }
+  // A position in a list of messages.
+  template <typename List>
+  int Position(const List& list) {
+    return static_cast<int>(Index(static_cast<size_t>(list.size())));
+  }
   template <typename T>
   const T& Pick(const std::vector<T>& list) {
     return list[Index(list.size())];

@@ -1,14 +1,13 @@
 #include "sluis/policy_oracle/oracle.h"
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-
 #include "conditions.h"
 #include "question.h"
+
 #include "sluis/base/errors.h"
 #include "sluis/base/text.h"
 
@@ -29,7 +28,14 @@ namespace {
 
 using ConditionIds = google::protobuf::RepeatedField<int>;
 
-FieldResult Refusal(Code code) { return {.outcome = Outcome::kRefuse, .code = code}; }
+FieldResult Answer(Outcome outcome, Code code) {
+  FieldResult result;
+  result.outcome = outcome;
+  result.code = code;
+  return result;
+}
+
+FieldResult Refusal(Code code) { return Answer(Outcome::kRefuse, code); }
 
 std::string NameOf(v1::Condition::Id condition) { return v1::Condition::Id_Name(condition); }
 
@@ -51,19 +57,25 @@ Result BulkResult(std::string element) {
 
 std::string FieldElement(int position) { return absl::StrCat("fields[", position, "].field"); }
 
-// Two numbers with a hyphen between them: "1-80".
-bool IsRange(const std::string& name) {
-  const size_t hyphen = name.find('-');
-  if (hyphen == std::string::npos || hyphen == 0 || hyphen + 1 == name.size()) return false;
-  for (size_t i = 0; i < name.size(); ++i) {
-    if (i != hyphen && std::isdigit(static_cast<unsigned char>(name[i])) == 0) return false;
-  }
-  return true;
+bool IsNumber(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// `*`, a range or "all".
-bool IsWildcard(const std::string& name) {
-  return name.find('*') != std::string::npos || name == "all" || IsRange(name);
+// "1-80", "1..80".
+bool IsRange(std::string_view name) {
+  for (const std::string_view separator : {"-", ".."}) {
+    const size_t at = name.find(separator);
+    if (at != std::string_view::npos && IsNumber(name.substr(0, at)) &&
+        IsNumber(name.substr(at + separator.size()))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool IsWildcard(std::string_view name) {
+  return name.find('*') != std::string_view::npos || name == "all" || name == "alle" ||
+         IsRange(name);
 }
 
 std::optional<Result> MissingElement(const v1::DecisionRequest& request) {
@@ -143,16 +155,14 @@ std::optional<Result> NotWellFormed(const Question& question) {
 
 bool HasAcceded(const Question& question, const std::string& partij_id) {
   const v1::Partij* partij = FindPartij(question, partij_id);
-  return partij != nullptr &&
-         InPeriod(partij->acceded_on(), partij->left_on(), question.now.today);
+  return partij != nullptr && InPeriod(partij->acceded_on(), partij->left_on(), question.now.today);
 }
 
 std::optional<Code> ConvenantAndPartij(const Question& question) {
   const v1::DecisionRequest& request = question.request;
   if (!InPeriod(question.convenant.valid_from(), question.convenant.valid_until(),
                 question.now.today) ||
-      !HasAcceded(question, request.partij()) ||
-      !HasAcceded(question, request.source().partij())) {
+      !HasAcceded(question, request.partij()) || !HasAcceded(question, request.source().partij())) {
     return Code::kConvenantNotValid;
   }
   if (!Contains(FindPartij(question, request.partij())->hats(), request.acting_hat()) ||
@@ -529,7 +539,8 @@ bool SourceConditionBlocks(const v1::SourceCondition& condition, const Asked& as
   const bool came_from_origin = CameFrom(asked.value, condition.origin());
   switch (condition.kind()) {
     case v1::SourceCondition::NIET_DOOR:
-      return came_from_origin && !source_is_origin;
+      // A source that does not own the field received whatever it may hold of it.
+      return !source_is_origin && (came_from_origin || !Owns(asked.field, request.source().hat()));
     case v1::SourceCondition::EINDDATUM: {
       const std::optional<CivilDate> last = DayOf(condition.until());
       const bool has_passed = !last.has_value() || *last < asked.question.now.today;
@@ -563,9 +574,11 @@ bool SourceObjects(const v1::SourceObjection& objection, const Asked& asked) {
     if (SamePartijHat(recipient, ActingSide(asked.question))) this_recipient = true;
   }
   if (!this_recipient) return false;
+  // It restricts also where a day in it is missing or cannot be read.
   const std::optional<CivilDate> from = DayOf(objection.from());
   if (from.has_value() && asked.question.now.today < *from) return false;
-  return !IsWithdrawn(objection.withdrawn_at(), asked.question.now.time);
+  const std::optional<absl::Time> withdrawn = TimeOf(objection.withdrawn_at());
+  return !withdrawn.has_value() || asked.question.now.time < *withdrawn;
 }
 
 bool SourceObjectionsBlock(const Asked& asked) {
@@ -599,7 +612,8 @@ struct Alternative {
 // One choice from a `one_of`; where it is empty, the one choice of nothing.
 std::vector<std::optional<v1::Condition::Id>> ChoicesOf(const ConditionIds& one_of) {
   std::vector<std::optional<v1::Condition::Id>> choices;
-  for (const int condition : one_of) choices.emplace_back(static_cast<v1::Condition::Id>(condition));
+  for (const int condition : one_of)
+    choices.emplace_back(static_cast<v1::Condition::Id>(condition));
   if (choices.empty()) choices.emplace_back(std::nullopt);
   return choices;
 }
@@ -640,7 +654,7 @@ std::vector<Alternative> AlternativesFor(const Question& question,
 }
 
 FieldResult ResultUnder(const Alternative& alternative, Outcome outcome, Code code) {
-  FieldResult result{.outcome = outcome, .code = code};
+  FieldResult result = Answer(outcome, code);
   result.grant = alternative.grant->id();
   result.grondslag = alternative.row->id();
   for (const Need& need : alternative.missing) result.missing.insert(NameOf(need.condition));
@@ -737,7 +751,7 @@ FieldResult NeitherConfirmNorDeny(const Question& question, const v1::Field& fie
   if (result.outcome == Outcome::kRelease && NewestValue(question, field) != nullptr) {
     return result;
   }
-  return {.outcome = Outcome::kNcnd, .code = Code::kNcnd};
+  return Answer(Outcome::kNcnd, Code::kNcnd);
 }
 
 Result ForEveryField(const v1::DecisionRequest& request, Code code) {

@@ -27,6 +27,12 @@ bool InPeriod(const std::string& from, const std::string& until, CivilDate today
   return last.has_value() && today <= *last;
 }
 
+bool MayBeInPeriod(const std::string& from, const std::string& until, CivilDate today) {
+  const std::optional<CivilDate> first = DayOf(from);
+  const std::optional<CivilDate> last = DayOf(until);
+  return (!first.has_value() || *first <= today) && (!last.has_value() || today <= *last);
+}
+
 bool DatedTodayOrBefore(const std::string& date, CivilDate today) {
   const std::optional<CivilDate> day = DayOf(date);
   return day.has_value() && *day <= today;

@@ -45,13 +45,16 @@ std::optional<absl::Time> TimeOf(const std::string& text);
 // not a day: unknown, hence in no period.
 bool InPeriod(const std::string& from, const std::string& until, CivilDate today);
 
+// The same for records that restrict: they do so also where a day is missing or cannot be read.
+bool MayBeInPeriod(const std::string& from, const std::string& until, CivilDate today);
+
 // "Dated today or before": the day is known and not after today.
 bool DatedTodayOrBefore(const std::string& date, CivilDate today);
 
 // "Not dated after today": a record without a day is older than every other.
 bool NotDatedAfterToday(const std::string& date, CivilDate today);
 
-// "Not withdrawn at the instant".
+// Withdrawn at the instant, for what helps a release: also when it cannot be read since when.
 bool IsWithdrawn(const std::string& withdrawn_at, absl::Time now);
 
 // The first day on which a term that began on `start` is over.
@@ -87,8 +90,8 @@ struct Term {
 // The term of a retention row, or the operator's where the row has none. Absent: unset.
 std::optional<Term> TermOf(const Question& question, const v1::Retention& retention);
 
-// The term of a retention row, counted from `start`, is over. An unset term is never over; an unknown
-// start is no better than one long ago.
+// The term of a retention row, counted from `start`, is over. An unset term is never over; an
+// unknown start is no better than one long ago.
 bool RetentionIsOver(const Question& question, const v1::Retention& retention,
                      const std::string& start);
 

@@ -210,6 +210,11 @@ std::vector<BesluitFact> InternWpg20(const Policy& policy, const v1::Facts& fact
 ProfessionalFacts InternProfessional(const Policy& policy, const v1::Facts& facts,
                                      std::string_view partij, std::string_view professional);
 
+// The earliest instant after `facts.now` at which a decision on these facts may come out otherwise
+// although no record changed: a time box ends, a withdrawal dated ahead begins. Days are not looked
+// at.
+absl::Time NextChange(const Policy& policy, const Facts& facts);
+
 // All parts of one message, for whoever has all facts in hand. The casus of `facts` has to be the
 // one asked; anything else is an unknown casus.
 class FactsBundle {

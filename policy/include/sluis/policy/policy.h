@@ -10,7 +10,6 @@
 #include "sluis/base/oin.h"
 #include "sluis/policy/documents.h"
 #include "sluis/policy/ids.h"
-#include "sluis/policy/issue.h"
 #include "sluis/policy/vocabulary.h"
 
 namespace sluis::policy {
@@ -62,6 +61,23 @@ class Policy {
   [[nodiscard]] const std::string& NameOf(ExclusionId id) const;
   // The article that a row cites.
   [[nodiscard]] const std::string& CitationOf(RowId id) const;
+
+  // Whether a partij may act at all on a day, and in which hats.
+  struct Standing {
+    bool convenant_in_force = false;
+    bool acceded = false;
+  };
+  [[nodiscard]] Standing StandingOf(PartijId partij, CivilDate today) const;
+  [[nodiscard]] bool Holds(PartijId partij, HatId hat) const;
+  // Whether a hat owns a field, and whether an exclusion bars the field for everybody: then its
+  // code.
+  [[nodiscard]] bool Owns(HatId hat, FieldId field) const;
+  [[nodiscard]] std::optional<Code> BarredFor(FieldId field) const;
+  // Seats and form of a tafel.
+  enum class Seat { kNone, kMember, kGuest };
+  [[nodiscard]] Seat SeatAt(TafelId tafel, HatId hat) const;
+  [[nodiscard]] Regime RegimeOf(TafelId tafel) const;
+  [[nodiscard]] bool HasPersons(TafelId tafel) const;
 
   [[nodiscard]] size_t grant_count() const;
   [[nodiscard]] size_t row_count() const;

@@ -14,11 +14,12 @@
 // are about. Everything is a function of its arguments and of the state of the generator: the same
 // seed gives the same inputs.
 //
-// Inputs keep clear of what docs/decision-procedure.md leaves open, so that a difference between two
-// evaluators is a mistake of one of them:
-//  - dates that decide *against* a release are never empty or malformed (objection, source condition,
-//    exception to inzage, first processing of a casus or a value), nor is the day of a value, an
-//    attestation, a hit or the consent of a reporter;
+// Inputs keep clear of what docs/decision-procedure.md leaves open, so that a difference between
+// two evaluators is a mistake of one of them:
+//  - the last day of a condition of a source is never empty or malformed, nor is the day of a
+//  value, an
+//    attestation, a hit or the consent of a reporter; a consent that is withdrawn has its days;
+//  - the day of first processing of a casus is known where no term counts from it;
 //  - GESLOTEN_SET and MANDAAT_VAN_KRACHT stand in `conditions`, never in `one_of`; a grant that has
 //    GESLOTEN_SET itself cites one row;
 //  - `unless` holds no condition that is about a row or a signal;
@@ -48,31 +49,33 @@ Result Evaluate(const Policy& policy, const Input& input);
 
 // --- Random inputs ------------------------------------------------------------------------------
 
-// The documents below policy/documents/, without switches. Ends the process when they cannot be read.
+// The documents below policy/documents/, without switches. Ends the process when they cannot be
+// read.
 Policy ReferencePolicy();
 
-// The reference policy with its Wams rows dated, its unset terms set and its general decisions taken,
-// each in most cases.
+// The reference policy with its Wams rows dated, its unset terms set and its general decisions
+// taken, each in most cases.
 Policy RandomlySwitchedReferencePolicy(Rng& rng);
 
 // A small policy that breaks no rule of LoadProblems. `size` from 1 (smallest) to 10.
 Policy RandomPolicy(Rng& rng, int size);
 
-// What a loader has to refuse in a policy; empty when it is valid: names that do not exist, ids given
-// twice, empty dimensions, seats, stages and the containment of every grant in its rows.
+// What a loader has to refuse in a policy; empty when it is valid: names that do not exist, ids
+// given twice, empty dimensions, seats, stages and the containment of every grant in its rows.
 std::vector<std::string> LoadProblems(const Policy& policy);
 
-// Most often one fixed instant; otherwise one around midnight, a leap day or a change of the offset.
+// Most often one fixed instant; otherwise one around midnight, a leap day or a change of the
+// offset.
 Instant RandomInstant(Rng& rng);
 
-// Facts that mostly support one provision of the policy, with near misses: another person, partij or
-// field, a day too late, an empty element. Dates lie around `now`.
+// Facts that mostly support one provision of the policy, with near misses: another person, partij
+// or field, a day too late, an empty element. Dates lie around `now`.
 policy::v1::Facts RandomFacts(Rng& rng, const Policy& policy, const Instant& now);
 // Around the instant that RandomInstant gives most often.
 policy::v1::Facts RandomFacts(Rng& rng, const Policy& policy);
 
-// A request that mostly asks what the facts support, with deviations in one dimension; a small share
-// is malformed or bulk.
+// A request that mostly asks what the facts support, with deviations in one dimension; a small
+// share is malformed or bulk.
 policy::v1::DecisionRequest RandomRequest(Rng& rng, const Policy& policy,
                                           const policy::v1::Facts& facts);
 
@@ -120,11 +123,12 @@ Policy NarrowRow(Rng& rng, Policy policy);
 // L14.
 Policy AddConditionToGrant(Rng& rng, Policy policy);
 Policy AddConditionToRow(Rng& rng, Policy policy);
-// L19. A record or an element that can only help a release is dropped. Never an objection, a
-// condition, an exception, a refusal or a value, for which absence is no ignorance.
+// L19. A record or an element that can only help a release is taken away. Never an objection, a
+// condition, an exception, a refusal or a value, for which absence is no ignorance, nor a record
+// that hides an older one.
 struct DroppedFact {
   policy::v1::Facts facts;
-  std::string dropped;  // "consents[2]", "casus.persons[0].birth_date"; empty: nothing to drop
+  std::string dropped;  // "consents[2]", "casus.persons[0].birth_date"
 };
 DroppedFact DropFact(Rng& rng, const Input& input);
 

@@ -18,8 +18,8 @@
 // The decision procedure of docs/decision-procedure.md, written once more: slow, on strings and
 // messages, in the order of the page, without an index or a cache. The engine is held against it.
 //
-// It shares no code with the engine and assumes nothing of it but that page. Pure functions; safe to
-// call from several threads.
+// It shares no code with the engine and assumes nothing of it but that page. Pure functions; safe
+// to call from several threads.
 namespace sluis::policy_oracle {
 
 // The instant of a decision and the civil date in Europe/Amsterdam that belongs to it.

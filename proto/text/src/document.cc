@@ -1,4 +1,4 @@
-#include "sluis/policy/documents.h"
+#include "sluis/textproto/document.h"
 
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -9,12 +9,7 @@
 
 #include "absl/strings/str_format.h"
 
-#include "sluis/policy/v1/case.pb.h"
-#include "sluis/policy/v1/convenant.pb.h"
-#include "sluis/policy/v1/statute.pb.h"
-#include "sluis/policy/v1/texts.pb.h"
-
-namespace sluis::policy {
+namespace sluis::textproto {
 namespace {
 
 constexpr size_t kMaxText = size_t{16} << 20;
@@ -73,23 +68,24 @@ bool HasErrors(const std::vector<Issue>& issues) {
                      [](const Issue& issue) { return issue.severity == Issue::Severity::kError; });
 }
 
-template <typename Message>
-struct Document<Message>::Places {
+class Places {
+ public:
+  explicit Places(std::string given) : file(std::move(given)) {}
   std::string file;
   google::protobuf::TextFormat::ParseInfoTree tree;
 };
 
-template <typename Message>
-const std::string& Document<Message>::file() const {
-  return places_->file;
+const std::string& FileOf(const Places& places) { return places.file; }
+
+std::shared_ptr<const Places> NoPlaces(std::string file) {
+  return std::make_shared<Places>(std::move(file));
 }
 
-template <typename Message>
-Issue Document<Message>::At(Path path, Issue::Severity severity, std::string_view code,
-                            std::string text) const {
-  Issue issue{severity, places_->file, 0, 0, std::string(code), std::move(text)};
-  const google::protobuf::TextFormat::ParseInfoTree* tree = &places_->tree;
-  const google::protobuf::Descriptor* descriptor = message_->GetDescriptor();
+Issue IssueAt(const Places& places, const google::protobuf::Message& message, Path path,
+              Issue::Severity severity, std::string_view code, std::string text) {
+  Issue issue{severity, places.file, 0, 0, std::string(code), std::move(text)};
+  const google::protobuf::TextFormat::ParseInfoTree* tree = &places.tree;
+  const google::protobuf::Descriptor* descriptor = message.GetDescriptor();
   for (const PathElement& element : path) {
     const auto* field = descriptor->FindFieldByName(std::string(element.field));
     if (field == nullptr) break;
@@ -109,55 +105,28 @@ Issue Document<Message>::At(Path path, Issue::Severity severity, std::string_vie
   return issue;
 }
 
-template <typename Message>
-Document<Message> Document<Message>::FromMessage(Message message, std::string file) {
-  Document document;
-  auto places = std::make_shared<Places>();
-  places->file = std::move(file);
-  document.message_ = std::make_shared<const Message>(std::move(message));
-  document.places_ = std::move(places);
-  return document;
-}
-
-template <typename Message>
-ParseResult<Message> ParseDocument(std::string file, std::string_view text) {
-  ParseResult<Message> result;
+std::shared_ptr<const Places> ParseInto(std::string file, std::string_view text,
+                                        google::protobuf::Message& message,
+                                        std::vector<Issue>& issues) {
   if (text.size() > kMaxText) {
-    result.issues.push_back(
-        {Issue::Severity::kError, file, 0, 0, "TOO_LARGE", "the document is larger than 16 MiB"});
-    return result;
+    issues.push_back({Issue::Severity::kError, std::move(file), 0, 0, "TOO_LARGE",
+                      "the document is larger than 16 MiB"});
+    return nullptr;
   }
-  auto places = std::make_shared<typename Document<Message>::Places>();
-  places->file = std::move(file);
-  auto message = std::make_shared<Message>();
-  Collector collector(places->file, result.issues);
+  auto places = std::make_shared<Places>(std::move(file));
+  Collector collector(places->file, issues);
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&collector);
   parser.WriteLocationsTo(&places->tree);
   parser.SetRecursionLimit(kMaxDepth);
   google::protobuf::io::ArrayInputStream input(text.data(), static_cast<int>(text.size()));
-  const bool read = parser.Parse(&input, message.get());
-  if (!read && !HasErrors(result.issues)) {
-    result.issues.push_back(
+  const bool read = parser.Parse(&input, &message);
+  if (!read && !HasErrors(issues)) {
+    issues.push_back(
         {Issue::Severity::kError, places->file, 0, 0, "SYNTAX", "the document cannot be read"});
   }
-  if (HasErrors(result.issues)) return result;
-  Document<Message> document;
-  document.message_ = std::move(message);
-  document.places_ = std::move(places);
-  result.document = std::move(document);
-  return result;
+  if (HasErrors(issues)) return nullptr;
+  return places;
 }
 
-template class Document<v1::Statute>;
-template class Document<v1::Convenant>;
-template class Document<v1::OperatorSwitches>;
-template class Document<v1::PolicyCases>;
-template class Document<v1::Texts>;
-template ParseResult<v1::Statute> ParseDocument(std::string, std::string_view);
-template ParseResult<v1::Convenant> ParseDocument(std::string, std::string_view);
-template ParseResult<v1::OperatorSwitches> ParseDocument(std::string, std::string_view);
-template ParseResult<v1::PolicyCases> ParseDocument(std::string, std::string_view);
-template ParseResult<v1::Texts> ParseDocument(std::string, std::string_view);
-
-}  // namespace sluis::policy
+}  // namespace sluis::textproto

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace sluis::policy {
+namespace sluis::textproto {
 
 // Something that is wrong, or noteworthy, in a document: what an author sees.
 struct Issue {
@@ -27,4 +27,4 @@ std::string FormatIssueWithSource(const Issue& issue, std::string_view text);
 
 bool HasErrors(const std::vector<Issue>& issues);
 
-}  // namespace sluis::policy
+}  // namespace sluis::textproto

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+
+#include "sluis/base/civil_date.h"
+#include "sluis/policy/decision.h"
+#include "sluis/policy/policy.h"
+#include "sluis/policy/request.h"
+
+namespace sluis::log::v1 {
+class Decision;
+}  // namespace sluis::log::v1
+
+// Decisions as the audit log keeps them (proto/sluis/log/v1/decision.proto).
+namespace sluis::policy {
+
+// Writes what was asked, what became of it and what the facts contributed.
+void WriteDecision(const Policy& policy, const Request& request, const Decision& decision,
+                   bool validate_only, log::v1::Decision& message);
+
+// Reads a recorded decision back: the request of `acting_partij` in `acting_hat`, and a decision
+// whose evidence is filled and whose fields are as they were decided. Fit for DecideFromEvidence().
+// INVALID_ARGUMENT / RECORD_UNREADABLE for a name that this policy does not have or a set that
+// reaches outside the fields.
+absl::Status ReadDecision(const Policy& policy, std::string_view acting_partij,
+                          std::string_view acting_hat, const log::v1::Decision& message,
+                          Request& request, Decision& decision);
+
+}  // namespace sluis::policy
