@@ -1,0 +1,97 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "sluis/base/clock.h"
+#include "sluis/base/oin.h"
+#include "sluis/base/thread_pool.h"
+#include "sluis/facts/facts_reader.h"
+#include "sluis/ledger/ledger.h"
+#include "sluis/policy/policy.h"
+#include "sluis/policy/texts.h"
+#include "sluis/store/store.h"
+#include "sluis/vault/vault.h"
+
+// The use cases: one function per call of the contract, from the bytes of a request to the bytes of
+// an answer. No gRPC here, so everything that decides and writes can be tested, and seen by
+// sanitizers, without it.
+namespace sluis::broker {
+
+// The clock of decisions. In a test environment an operator may set it; it then runs on from there.
+// Thread-safe.
+class DecisionClock final : public Clock {
+ public:
+  explicit DecisionClock(const Clock& machine) : machine_(machine) {}
+  [[nodiscard]] absl::Time Now() const override;
+  void Set(std::optional<absl::Time> now);
+
+ private:
+  const Clock& machine_;
+  mutable Mutex mutex_;
+  absl::Duration offset_ ABSL_GUARDED_BY(mutex_);
+};
+
+struct Core;
+
+struct BrokerOptions {
+  store::Store* store = nullptr;
+  vault::Vault* vault = nullptr;
+  ledger::Ledger* ledger = nullptr;
+  facts::FactsReader* facts = nullptr;
+  ThreadPool* pool = nullptr;
+  const Clock* clock = nullptr;
+  const policy::Texts* texts = nullptr;
+  // Calls under way at once; more is refused with OVERLOADED.
+  int max_calls = 4096;
+};
+
+// Everything in the options outlives the broker. Thread-safe.
+class Broker {
+ public:
+  // The bytes of the answer, or an error with a reason. Runs once, on any thread.
+  using Done = std::function<void(absl::StatusOr<std::string>)>;
+
+  Broker(BrokerOptions options, std::shared_ptr<const policy::Policy> policy);
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+  // Waits for the calls under way.
+  ~Broker();
+
+  // Whether there is a call of this name ("/sluis.v1.SharingService/RequestFields").
+  [[nodiscard]] static bool Knows(std::string_view method);
+
+  // Runs a call of the organisation with this OIN, whose certificate was verified. Never waits for
+  // a disk on the calling thread.
+  void Call(std::string_view method, const Oin& caller, std::string request, absl::Time deadline,
+            Done done);
+
+  // Records an attempt that never became a call (too large, say), as far as an identity is known.
+  void RecordRejected(const Oin& caller, const absl::Status& why);
+
+  // Puts another policy in force, in order with all decisions: what was decided before rests on the
+  // old one, what is decided after on the new one. Waits until that is durable.
+  absl::Status Activate(std::shared_ptr<const policy::Policy> policy);
+  [[nodiscard]] std::shared_ptr<const policy::Policy> policy() const;
+  // Records that the decision clock was set. Waits until that is durable.
+  absl::Status RecordClockSet();
+
+  // Refuses new calls and waits until those under way are answered, at most `timeout`. Returns
+  // whether all were.
+  bool Drain(absl::Duration timeout);
+
+ private:
+  std::unique_ptr<Core> core_;
+};
+
+// SHA-256 of the canonical policy, 32 bytes.
+std::string PolicyHash(const policy::Policy& policy);
+
+}  // namespace sluis::broker

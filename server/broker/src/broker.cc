@@ -1,0 +1,522 @@
+#include "sluis/broker/broker.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/message.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "core.h"
+
+#include "sluis/base/bytes.h"
+#include "sluis/v1/receipt.pb.h"
+#include "sluis/wire/status.h"
+
+namespace sluis::broker {
+namespace {
+
+const Handlers& AllHandlers() {
+  static const auto all = [] {
+    Handlers handlers;
+    AddSharing(handlers);
+    AddCasus(handlers);
+    AddField(handlers);
+    AddConsent(handlers);
+    AddFact(handlers);
+    AddProfessional(handlers);
+    AddAudit(handlers);
+    return handlers;
+  }();
+  return all;
+}
+
+}  // namespace
+
+absl::Time DecisionClock::Now() const {
+  const MutexLock lock(mutex_);
+  return machine_.Now() + offset_;
+}
+
+void DecisionClock::Set(std::optional<absl::Time> now) {
+  const MutexLock lock(mutex_);
+  offset_ = now ? *now - machine_.Now() : absl::ZeroDuration();
+}
+
+std::string PolicyHash(const policy::Policy& policy) {
+  return std::string(audit::Sha256({policy.canonical()}).bytes());
+}
+
+Broker::Broker(BrokerOptions options, std::shared_ptr<const policy::Policy> policy)
+    : core_(std::make_unique<Core>(options)) {
+  std::string hash = PolicyHash(*policy);
+  const MutexLock lock(core_->mutex);
+  core_->active = {std::move(policy), std::move(hash)};
+}
+
+Broker::~Broker() { Drain(absl::InfiniteDuration()); }
+
+bool Broker::Knows(std::string_view method) { return AllHandlers().count(method) != 0; }
+
+std::shared_ptr<const policy::Policy> Broker::policy() const { return core_->Active().policy; }
+
+void Broker::Call(std::string_view method, const Oin& caller, std::string request,
+                  absl::Time deadline, Done done) {
+  Core* const core = core_.get();
+  {
+    const MutexLock lock(core->mutex);
+    if (core->draining) {
+      done(Unavailable("SHUTTING_DOWN", "the broker is stopping"));
+      return;
+    }
+    if (core->calls >= core->options.max_calls) {
+      done(Unavailable("OVERLOADED", "too many calls are under way"));
+      return;
+    }
+    ++core->calls;
+  }
+  const auto handler = AllHandlers().find(method);
+  auto call = std::make_shared<CallState>(
+      CallState{handler == AllHandlers().end() ? std::string_view() : handler->first,
+                caller,
+                std::move(request),
+                deadline,
+                {},
+                {},
+                0});
+  call->done = [core, done = std::move(done)](absl::StatusOr<std::string> result) {
+    done(std::move(result));
+    const MutexLock lock(core->mutex);
+    --core->calls;
+    core->calls_changed.NotifyAll();
+  };
+  if (handler == AllHandlers().end()) {
+    call->done(MakeError(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN", "no such call"));
+    return;
+  }
+  const ActivePolicy active = core->Active();
+  const auto partij = active.policy->FindPartijByOin(caller);
+  if (!partij) {
+    return core->Reject(
+        call, PermissionDenied("NOT_A_PARTIJ",
+                               "the OIN of the certificate is no partij of the convenant"));
+  }
+  call->partij = active.policy->NameOf(*partij);
+  handler->second(*core, call);
+}
+
+void Broker::RecordRejected(const Oin& caller, const absl::Status& why) {
+  {
+    const MutexLock lock(core_->mutex);
+    ++core_->calls;
+  }
+  Core* const core = core_.get();
+  auto call =
+      std::make_shared<CallState>(CallState{{}, caller, {}, absl::InfiniteFuture(), {}, {}, 0});
+  if (const auto partij = core->Active().policy->FindPartijByOin(caller))
+    call->partij = core->Active().policy->NameOf(*partij);
+  call->done = [core](const absl::StatusOr<std::string>&) {
+    const MutexLock lock(core->mutex);
+    --core->calls;
+    core->calls_changed.NotifyAll();
+  };
+  core->Reject(call, why);
+}
+
+namespace {
+
+// Submits something that no partij asked for, and waits.
+absl::Status SubmitOwn(
+    Core& core,
+    std::function<absl::StatusOr<ledger::Draft>(store::Transaction&, const ledger::Moment&)>
+        apply) {
+  Mutex mutex;
+  CondVar finished;
+  std::optional<absl::Status> result;
+  core.options.ledger->Submit({std::move(apply), [&](absl::StatusOr<ledger::Committed> committed) {
+                                 const MutexLock lock(mutex);
+                                 result = committed.status();
+                                 finished.NotifyAll();
+                               }});
+  const MutexLock lock(mutex);
+  while (!result) finished.Wait(mutex);
+  return *result;
+}
+
+}  // namespace
+
+absl::Status Broker::Activate(std::shared_ptr<const policy::Policy> policy) {
+  ActivePolicy next{policy, PolicyHash(*policy)};
+  Core* const core = core_.get();
+  // The policy changes on the committer's thread, so that every decision falls before or after it.
+  // If the commit fails the new one is in force all the same, unrecorded: the ledger refuses then,
+  // or the operator learns of the failure and repeats.
+  return SubmitOwn(
+      *core,
+      [core, next](store::Transaction&, const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
+        {
+          const MutexLock lock(core->mutex);
+          core->active = next;
+        }
+        ledger::Draft draft;
+        draft.kind = EventKind::POLICY_ACTIVATED;
+        draft.record = std::make_unique<log::v1::Record>();
+        draft.record->set_caller("sluisd");
+        draft.record->set_policy_hash(next.hash);
+        draft.record->set_convenant_version(next.policy->convenant_version());
+        draft.record->set_statute_version(next.policy->statute_version());
+        return draft;
+      });
+}
+
+absl::Status Broker::RecordClockSet() {
+  Core* const core = core_.get();
+  return SubmitOwn(
+      *core, [core](store::Transaction&, const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
+        ledger::Draft draft;
+        draft.kind = EventKind::CLOCK_SET;
+        draft.record = std::make_unique<log::v1::Record>();
+        draft.record->set_caller("sluisd");
+        draft.record->set_policy_hash(core->Active().hash);
+        return draft;
+      });
+}
+
+bool Broker::Drain(absl::Duration timeout) {
+  const absl::Time until = absl::Now() + timeout;
+  const MutexLock lock(core_->mutex);
+  core_->draining = true;
+  while (core_->calls > 0) {
+    if (timeout == absl::InfiniteDuration()) {
+      core_->calls_changed.Wait(core_->mutex);
+    } else if (!core_->calls_changed.WaitFor(
+                   core_->mutex, std::max(until - absl::Now(), absl::Milliseconds(1))) &&
+               absl::Now() >= until) {
+      break;
+    }
+  }
+  return core_->calls == 0;
+}
+
+void Core::Reject(const CallPtr& call, absl::Status why) {
+  Submit(call,
+         [this, call, why](store::Transaction&,
+                           const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
+           ledger::Draft draft =
+               NewDraft(*call, Active(), EventKind::CALL_REJECTED,
+                        audit::HashRequest(absl::StrCat(ToAbsl(call->method), "\n", call->body)));
+           draft.record->set_error_reason(ReasonOf(why));
+           const auto metadata = MetadataOf(why);
+           if (const auto field = metadata.find(std::string(kFieldKey)); field != metadata.end()) {
+             draft.record->set_error_field(field->second);
+           }
+           draft.error = why;
+           return draft;
+         });
+}
+
+void Core::Submit(const CallPtr& call, Apply apply, Finish finish) {
+  ledger::Submission submission;
+  submission.apply = std::move(apply);
+  submission.known_tree_size = call->known_tree_size;
+  submission.deadline = call->deadline;
+  submission.done = [this, call,
+                     finish = std::move(finish)](absl::StatusOr<ledger::Committed> committed) {
+    if (!committed.ok()) return call->done(committed.status());
+    std::string receipt = EncodeReceipt(committed->receipt);
+    if (!committed->draft.error.ok()) {
+      absl::Status error = committed->draft.error;
+      wire::AttachReceipt(error, std::move(receipt));
+      return call->done(std::move(error));
+    }
+    std::string response;
+    AppendField(response, 1, committed->draft.answer);
+    if (finish) {
+      auto own = finish(*committed);
+      if (!own.ok()) return RecordNotDelivered(call, *committed);
+      response += *own;
+    }
+    AppendField(response, 15, receipt);
+    call->done(std::move(response));
+  };
+  options.ledger->Submit(std::move(submission));
+}
+
+void Core::RecordNotDelivered(const CallPtr& call, const ledger::Committed& decision) {
+  const log::v1::Record& decided = *decision.draft.record;
+  auto record = std::make_shared<log::v1::Record>();
+  record->set_acting_hat(decided.acting_hat());
+  record->set_professional(decided.professional());
+  record->set_casus_id(decided.casus_id());
+  record->set_pseudonym(decided.pseudonym());
+  record->set_decided_in(decision.receipt.index + 1);
+  const audit::Digest request = decision.draft.request;
+  const std::string source = decision.draft.source;
+  Submit(call,
+         [this, call, record, request, source](
+             store::Transaction&, const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
+           ledger::Draft draft = NewDraft(*call, Active(), EventKind::NOT_DELIVERED, request);
+           draft.record->MergeFrom(*record);
+           draft.source = source;
+           draft.error = Unavailable("NOT_DELIVERED",
+                                     "the released values could not be opened; the log says so");
+           draft.record->set_error_reason(ReasonOf(draft.error));
+           return draft;
+         });
+}
+
+ledger::Draft NewDraft(const CallState& call, const ActivePolicy& active, EventKind::Id kind,
+                       const audit::Digest& request) {
+  ledger::Draft draft;
+  draft.kind = kind;
+  draft.partij = call.partij;
+  draft.record = std::make_unique<log::v1::Record>();
+  draft.record->set_caller(call.partij.empty() ? call.oin.text() : call.partij);
+  draft.record->set_policy_hash(active.hash);
+  draft.record->set_convenant_version(active.policy->convenant_version());
+  draft.record->set_statute_version(active.policy->statute_version());
+  draft.request = request;
+  return draft;
+}
+
+audit::Digest RequestHash(std::string_view method, google::protobuf::Message& request) {
+  const auto* field = request.GetDescriptor()->FindFieldByName("known_tree_size");
+  if (field != nullptr) request.GetReflection()->ClearField(&request, field);
+  // With the method: two calls may have requests of the same form.
+  return audit::HashRequest(absl::StrCat(ToAbsl(method), "\n", wire::Canonical(request)));
+}
+
+void AppendField(std::string& out, int number, std::string_view bytes) {
+  constexpr uint32_t kLengthDelimited = 2;
+  uint8_t header[20];
+  uint8_t* end = google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(
+      (static_cast<uint32_t>(number) << 3) | kLengthDelimited, header);
+  end = google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(
+      static_cast<uint32_t>(bytes.size()), end);
+  out.append(reinterpret_cast<const char*>(header), static_cast<size_t>(end - header));
+  out.append(bytes);
+}
+
+std::string EncodeReceipt(const audit::Receipt& receipt) {
+  v1::Receipt message;
+  message.set_leaf(receipt.leaf);
+  message.set_index(receipt.index);
+  for (const audit::Digest& hash : receipt.inclusion)
+    message.add_inclusion(std::string(hash.bytes()));
+  message.set_checkpoint(receipt.checkpoint);
+  message.set_consistency_from(receipt.consistency_from);
+  for (const audit::Digest& hash : receipt.consistency)
+    message.add_consistency(std::string(hash.bytes()));
+  return wire::Canonical(message);
+}
+
+bool IsRefusal(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+      return !ReasonOf(status).empty();
+    default:
+      return false;
+  }
+}
+
+absl::StatusOr<RequestKey> MakeRequestKey(Core& core, std::string_view partij,
+                                          const Uuid& request_id, const audit::Digest& content) {
+  SLUIS_ASSIGN_OR_RETURN(std::string name, core.options.vault->RequestName(partij, request_id));
+  return RequestKey{request_id, content, std::move(name)};
+}
+
+absl::StatusOr<std::optional<Earlier>> FindEarlier(Core& core, store::Reader& reader,
+                                                   const RequestKey& key) {
+  SLUIS_ASSIGN_OR_RETURN(const auto stored, reader.Get(store::Table::kRequest, key.name));
+  if (!stored) return std::nullopt;
+  const auto unreadable = [] {
+    return DataLoss("STORE_SYNC_FAILED", "a stored request cannot be read");
+  };
+  if (stored->size() != 8 + audit::Digest::kSize) return unreadable();
+  if (std::string_view(*stored).substr(8) != key.content.bytes()) {
+    return WithMetadata(AlreadyExists("MALFORMED", "this request_id was used with other content"),
+                        kFieldKey, "request_id");
+  }
+  Earlier earlier;
+  earlier.index = ReadU64(*stored);
+  SLUIS_ASSIGN_OR_RETURN(auto entries, reader.Entries(earlier.index, 1));
+  if (entries.empty() || entries.front().index != earlier.index) return unreadable();
+  earlier.leaf = std::move(entries.front().leaf);
+  SLUIS_ASSIGN_OR_RETURN(earlier.answer, core.options.vault->Open(state::kBrokerOwner, "answer",
+                                                                  entries.front().answer));
+  const auto leaf = audit::DecodeLeaf(earlier.leaf);
+  if (!leaf.ok() || leaf->answer != AnswerHash(key.id, earlier.answer)) return unreadable();
+  return earlier;
+}
+
+absl::Status RememberRequest(store::Transaction& transaction, const RequestKey& key,
+                             uint64_t index) {
+  std::string value;
+  AppendU64(value, index);
+  value.append(key.content.bytes());
+  return transaction.Put(store::Table::kRequest, key.name, value);
+}
+
+audit::Digest AnswerHash(const Uuid& request_id, std::string_view answer) {
+  std::string bytes(request_id.bytes());
+  bytes.append(answer);
+  return audit::HashAnswer(bytes);
+}
+
+absl::Status SetAnswer(Core& core, const Uuid& request_id, std::string answer,
+                       ledger::Draft& draft) {
+  draft.answer_hash = AnswerHash(request_id, answer);
+  SLUIS_ASSIGN_OR_RETURN(draft.kept_answer,
+                         core.options.vault->Seal(state::kBrokerOwner, "answer", answer));
+  draft.answer = std::move(answer);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> PageSize(int asked, size_t normal, size_t most) {
+  if (asked < 0) return Malformed("page_size", "negative");
+  return asked == 0 ? normal : std::min(static_cast<size_t>(asked), most);
+}
+
+std::string MakePageToken(std::string_view position) { return HexEncode(position); }
+
+absl::StatusOr<std::string> OpenPageToken(std::string_view token) {
+  auto position = HexDecode(token);
+  if (!position.ok()) return Malformed("page_token", "not one that this broker gave");
+  return position;
+}
+
+absl::Status CheckActor(CommandContext& context) {
+  const policy::Policy& policy = context.policy;
+  const auto partij = policy.FindPartij(context.partij);
+  if (!partij) return PermissionDenied("NOT_A_PARTIJ", "the caller is no partij of the convenant");
+  const policy::Policy::Standing standing = policy.StandingOf(*partij, context.moment.today);
+  if (!standing.convenant_in_force || !standing.acceded) {
+    return FailedPrecondition("CONVENANT_NOT_VALID",
+                              "the convenant is not valid for this partij or date");
+  }
+  if (context.hat.empty()) return Malformed("acting_hat", "missing");
+  const auto hat = policy.FindHat(context.hat);
+  if (!hat) return Malformed("acting_hat", "not a hat of the convenant");
+  if (!policy.Holds(*partij, *hat)) return NotAuthorised("the caller does not hold this hat");
+  SLUIS_RETURN_IF_ERROR(intake::CheckProfessional("professional", context.professional));
+  SLUIS_ASSIGN_OR_RETURN(const auto professional,
+                         context.state.Professional(context.partij, context.professional));
+  if (!professional || !professional->active() || !ListsHat(professional->hats(), context.hat)) {
+    return NotAuthorised("the professional is not on record in this hat");
+  }
+  return absl::OkStatus();
+}
+
+bool IsInvolved(const store::v1::Casus& casus, std::string_view partij) {
+  const auto takes_part = [&](const auto& list) {
+    return std::any_of(list.begin(), list.end(), [&](const auto& participation) {
+      return participation.participant().partij() == partij;
+    });
+  };
+  return casus.opener().partij() == partij || takes_part(casus.facts().participants()) ||
+         takes_part(casus.facts().guests()) ||
+         std::any_of(casus.introductions().begin(), casus.introductions().end(),
+                     [&](const auto& introduction) { return introduction.partij() == partij; });
+}
+
+bool TakesPart(const store::v1::Casus& casus, std::string_view partij, CivilDate today) {
+  const auto takes_part = [&](const auto& list) {
+    return std::any_of(
+        list.begin(), list.end(), [&](const policy::v1::Participation& participation) {
+          const auto from = CivilDate::Parse(participation.from());
+          const auto until = CivilDate::Parse(participation.until());
+          return participation.participant().partij() == partij && from.ok() && *from <= today &&
+                 (participation.until().empty() || (until.ok() && today <= *until));
+        });
+  };
+  return takes_part(casus.facts().participants()) || takes_part(casus.facts().guests());
+}
+
+absl::StatusOr<store::v1::Casus> InvolvedCasus(CommandContext& context, const Uuid& casus_id,
+                                               bool must_be_open) {
+  SetCasus(context, casus_id);
+  SLUIS_ASSIGN_OR_RETURN(auto casus, context.state.Casus(casus_id));
+  if (!casus || !IsInvolved(*casus, context.partij)) return NotInCasus();
+  if (must_be_open && casus->facts().status() != policy::v1::CasusFacts::OPEN) {
+    return FailedPrecondition("CASE_CLOSED", "the casus is closed");
+  }
+  return *std::move(casus);
+}
+
+absl::StatusOr<Uuid> CallersPerson(CommandContext& context, std::string_view handle) {
+  SLUIS_ASSIGN_OR_RETURN(const Uuid id, intake::CheckId("person_id", handle));
+  SLUIS_ASSIGN_OR_RETURN(const auto person, context.state.PersonOf(context.partij, id));
+  if (!person) return NotInCasus();
+  SLUIS_RETURN_IF_ERROR(SetPseudonym(context, *person));
+  return *person;
+}
+
+bool HasPerson(const store::v1::Casus& casus, const Uuid& person) {
+  const std::string id = person.ToString();
+  return std::any_of(casus.facts().persons().begin(), casus.facts().persons().end(),
+                     [&](const auto& each) { return each.id() == id; });
+}
+
+absl::Status SetPseudonym(CommandContext& context, const Uuid& person) {
+  SLUIS_ASSIGN_OR_RETURN(*context.record.mutable_pseudonym(),
+                         context.core.options.vault->Pseudonym(person));
+  return absl::OkStatus();
+}
+
+void SetCasus(CommandContext& context, const Uuid& casus) {
+  context.record.set_casus_id(std::string(casus.bytes()));
+}
+
+void RunCommandErased(Core& core, const CallPtr& call, EventKind::Id kind, RequestKey key,
+                      std::string hat, std::string professional, bool acts,
+                      std::function<absl::StatusOr<std::string>(CommandContext&)> execute) {
+  core.Submit(
+      call,
+      [&core, call, kind, key = std::move(key), hat = std::move(hat),
+       professional = std::move(professional), acts, execute = std::move(execute)](
+          store::Transaction& transaction,
+          const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
+        const ActivePolicy active = core.Active();
+        ledger::Draft draft = NewDraft(*call, active, kind, key.content);
+        draft.record->set_acting_hat(active.policy->FindHat(hat) ? hat : std::string());
+        draft.record->set_professional(
+            intake::CheckProfessional("", professional).ok() ? professional : std::string());
+        const auto refuse = [&](absl::Status why) -> absl::StatusOr<ledger::Draft> {
+          if (!IsRefusal(why)) return why;
+          SLUIS_RETURN_IF_ERROR(transaction.RollbackToMark());
+          draft.record->set_error_reason(ReasonOf(why));
+          const auto metadata = MetadataOf(why);
+          if (const auto field = metadata.find(std::string(kFieldKey)); field != metadata.end()) {
+            draft.record->set_error_field(field->second);
+          }
+          draft.error = std::move(why);
+          return std::move(draft);
+        };
+        auto earlier = FindEarlier(core, transaction, key);
+        if (!earlier.ok()) return refuse(earlier.status());
+        if (*earlier) {
+          draft.kind = EventKind::CALL_REPEATED;
+          draft.record->set_repeats((*earlier)->index + 1);
+          SLUIS_RETURN_IF_ERROR(SetAnswer(core, key.id, std::move((*earlier)->answer), draft));
+          return draft;
+        }
+        state::StateWriter state(transaction, *core.options.vault);
+        CommandContext context{core,         *call, active,      *active.policy,
+                               moment,       state, transaction, *draft.record,
+                               call->partij, hat,   professional};
+        if (acts) {
+          if (absl::Status actor = CheckActor(context); !actor.ok())
+            return refuse(std::move(actor));
+        }
+        auto answer = execute(context);
+        if (!answer.ok()) return refuse(answer.status());
+        SLUIS_RETURN_IF_ERROR(RememberRequest(transaction, key, moment.index));
+        SLUIS_RETURN_IF_ERROR(SetAnswer(core, key.id, *std::move(answer), draft));
+        return draft;
+      });
+}
+
+}  // namespace sluis::broker

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+#include "sluis/base/secret_bytes.h"
+#include "sluis/base/uuid.h"
+
+// The few cryptographic operations the broker needs, each one call to OpenSSL's EVP.
+namespace sluis::crypto {
+
+inline constexpr size_t kKeyBytes = 32;
+
+// `size` bytes from the system's random generator. INTERNAL / RANDOM_FAILED when there are none.
+absl::StatusOr<std::string> RandomBytes(size_t size);
+// A random key of 32 bytes.
+absl::StatusOr<SecretBytes> RandomKey();
+// A random UUID (version 4).
+absl::StatusOr<Uuid> RandomUuid();
+// A time-ordered UUID (version 7) for the instant `unix_millis`.
+absl::StatusOr<Uuid> TimeUuid(int64_t unix_millis);
+
+// AES-256-GCM: nonce (12) ‖ ciphertext ‖ tag (16). `context` is authenticated and not stored: what
+// was sealed for one place does not open in another.
+absl::StatusOr<std::string> Seal(const SecretBytes& key, std::string_view context,
+                                 std::string_view plaintext);
+// DATA_LOSS / SEAL_BROKEN for anything that Seal() with this key and context did not make.
+absl::StatusOr<std::string> Open(const SecretBytes& key, std::string_view context,
+                                 std::string_view sealed);
+
+// HKDF-SHA256 (RFC 5869) without salt: a key for one use, named by `label`.
+absl::StatusOr<SecretBytes> DeriveKey(const SecretBytes& master, std::string_view label);
+// HMAC-SHA256, 32 bytes.
+absl::StatusOr<std::string> Hmac(const SecretBytes& key, std::string_view message);
+
+}  // namespace sluis::crypto

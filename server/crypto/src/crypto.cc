@@ -1,0 +1,164 @@
+#include "sluis/crypto/crypto.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "sluis/base/bytes.h"
+#include "sluis/base/errors.h"
+#include "sluis/base/status_macros.h"
+
+namespace sluis::crypto {
+namespace {
+
+constexpr size_t kNonceBytes = 12;
+constexpr size_t kTagBytes = 16;
+
+absl::Status CryptoFailed() {
+  return Internal("CRYPTO_FAILED", "a cryptographic operation failed");
+}
+absl::Status Broken() { return DataLoss("SEAL_BROKEN", "a sealed document does not open"); }
+
+struct CipherDeleter {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using Cipher = std::unique_ptr<EVP_CIPHER_CTX, CipherDeleter>;
+
+// Fetched once: a fetch on every use costs more than a short message.
+const EVP_CIPHER* Aes256Gcm() {
+  static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  return cipher;
+}
+
+EVP_CIPHER_CTX* ThreadCipher() {
+  thread_local const Cipher context(EVP_CIPHER_CTX_new());
+  EVP_CIPHER_CTX_reset(context.get());
+  return context.get();
+}
+
+const unsigned char* Data(std::string_view bytes) { return AsBytes(bytes).data(); }
+unsigned char* Data(std::string& bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
+
+void SetVersion(std::array<uint8_t, 16>& bytes, uint8_t version) {
+  bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0f) | (version << 4));
+  bytes[8] = static_cast<uint8_t>((bytes[8] & 0x3f) | 0x80);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> RandomBytes(size_t size) {
+  std::string bytes(size, '\0');
+  if (RAND_bytes(Data(bytes), static_cast<int>(size)) != 1) {
+    return Internal("RANDOM_FAILED", "the random generator failed");
+  }
+  return bytes;
+}
+
+absl::StatusOr<SecretBytes> RandomKey() {
+  SLUIS_ASSIGN_OR_RETURN(std::string bytes, RandomBytes(kKeyBytes));
+  return SecretBytes::Take(std::move(bytes));
+}
+
+absl::StatusOr<Uuid> RandomUuid() {
+  std::array<uint8_t, 16> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    return Internal("RANDOM_FAILED", "the random generator failed");
+  }
+  SetVersion(bytes, 4);
+  return Uuid(bytes);
+}
+
+absl::StatusOr<Uuid> TimeUuid(int64_t unix_millis) {
+  SLUIS_ASSIGN_OR_RETURN(const Uuid random, RandomUuid());
+  std::array<uint8_t, 16> bytes{};
+  for (size_t i = 0; i < 16; ++i) bytes[i] = static_cast<uint8_t>(random.bytes()[i]);
+  for (size_t i = 0; i < 6; ++i) bytes[i] = static_cast<uint8_t>(unix_millis >> (8 * (5 - i)));
+  SetVersion(bytes, 7);
+  return Uuid(bytes);
+}
+
+absl::StatusOr<std::string> Seal(const SecretBytes& key, std::string_view context,
+                                 std::string_view plaintext) {
+  if (key.size() != kKeyBytes) return CryptoFailed();
+  std::string out(kNonceBytes + plaintext.size() + kTagBytes, '\0');
+  unsigned char* const nonce = Data(out);
+  unsigned char* const body = nonce + kNonceBytes;
+  unsigned char* const tag = body + plaintext.size();
+  EVP_CIPHER_CTX* const cipher = ThreadCipher();
+  int written = 0;
+  int last = 0;
+  if (RAND_bytes(nonce, kNonceBytes) != 1 ||
+      EVP_EncryptInit_ex(cipher, Aes256Gcm(), nullptr, Data(key.Reveal()), nonce) != 1 ||
+      EVP_EncryptUpdate(cipher, nullptr, &written, Data(context),
+                        static_cast<int>(context.size())) != 1 ||
+      EVP_EncryptUpdate(cipher, body, &written, Data(plaintext),
+                        static_cast<int>(plaintext.size())) != 1 ||
+      EVP_EncryptFinal_ex(cipher, body + written, &last) != 1 ||
+      EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, kTagBytes, tag) != 1) {
+    return CryptoFailed();
+  }
+  return out;
+}
+
+absl::StatusOr<std::string> Open(const SecretBytes& key, std::string_view context,
+                                 std::string_view sealed) {
+  if (key.size() != kKeyBytes || sealed.size() < kNonceBytes + kTagBytes) return Broken();
+  const std::string_view nonce = sealed.substr(0, kNonceBytes);
+  const std::string_view body = sealed.substr(kNonceBytes, sealed.size() - kNonceBytes - kTagBytes);
+  std::string tag(sealed.substr(sealed.size() - kTagBytes));
+  std::string out(body.size(), '\0');
+  EVP_CIPHER_CTX* const cipher = ThreadCipher();
+  int written = 0;
+  int last = 0;
+  if (EVP_DecryptInit_ex(cipher, Aes256Gcm(), nullptr, Data(key.Reveal()), Data(nonce)) != 1 ||
+      EVP_DecryptUpdate(cipher, nullptr, &written, Data(context),
+                        static_cast<int>(context.size())) != 1 ||
+      EVP_DecryptUpdate(cipher, Data(out), &written, Data(body), static_cast<int>(body.size())) !=
+          1 ||
+      EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, kTagBytes, Data(tag)) != 1 ||
+      EVP_DecryptFinal_ex(cipher, Data(out) + written, &last) != 1) {
+    Wipe(out);
+    return Broken();
+  }
+  return out;
+}
+
+absl::StatusOr<SecretBytes> DeriveKey(const SecretBytes& master, std::string_view label) {
+  const std::unique_ptr<EVP_KDF, decltype(&EVP_KDF_free)> kdf(
+      EVP_KDF_fetch(nullptr, "HKDF", nullptr), &EVP_KDF_free);
+  const std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context(
+      EVP_KDF_CTX_new(kdf.get()), &EVP_KDF_CTX_free);
+  std::string key(master.Reveal());
+  std::string info(label);
+  std::string digest = "SHA256";
+  const std::array<OSSL_PARAM, 4> parameters = {
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest.data(), 0),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key.data(), key.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()),
+      OSSL_PARAM_construct_end()};
+  std::string out(kKeyBytes, '\0');
+  const bool derived = context != nullptr &&
+                       EVP_KDF_derive(context.get(), Data(out), out.size(), parameters.data()) == 1;
+  Wipe(key);
+  if (!derived) return CryptoFailed();
+  return SecretBytes::Take(std::move(out));
+}
+
+absl::StatusOr<std::string> Hmac(const SecretBytes& key, std::string_view message) {
+  std::string out(32, '\0');
+  size_t written = 0;
+  if (EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, Data(key.Reveal()), key.size(),
+                Data(message), message.size(), Data(out), out.size(), &written) == nullptr ||
+      written != out.size()) {
+    return CryptoFailed();
+  }
+  return out;
+}
+
+}  // namespace sluis::crypto

@@ -1,0 +1,353 @@
+#include "sluis/ledger/ledger.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+
+#include "sluis/audit/checkpoint.h"
+#include "sluis/audit/leaf.h"
+#include "sluis/audit/log_tree.h"
+#include "sluis/base/bytes.h"
+#include "sluis/base/errors.h"
+#include "sluis/base/mutex.h"
+#include "sluis/base/status_macros.h"
+#include "sluis/base/text.h"
+#include "sluis/crypto/crypto.h"
+#include "sluis/log/v1/record.pb.h"
+
+namespace sluis::ledger {
+namespace {
+
+using audit::Digest;
+using audit::LogTree;
+using store::Table;
+
+// Tiles as the store has them.
+class StoredTiles final : public audit::TileSource {
+ public:
+  explicit StoredTiles(store::Store& store) : store_(store) {}
+  [[nodiscard]] absl::StatusOr<std::string> ReadTile(int level, uint64_t index) const override {
+    SLUIS_ASSIGN_OR_RETURN(const auto reader, store_.Read());
+    SLUIS_ASSIGN_OR_RETURN(auto tile, reader->Tile(level, index));
+    if (!tile)
+      return DataLoss("TILE_MISSING", absl::StrCat("the store has no tile ", level, "/", index));
+    return *std::move(tile);
+  }
+
+ private:
+  store::Store& store_;
+};
+
+absl::Status Broken() {
+  return DataLoss(
+      "LEDGER_BROKEN",
+      "the log could not be written safely; nothing is released until the broker restarts");
+}
+
+}  // namespace
+
+Draft::Draft() = default;
+Draft::Draft(Draft&&) noexcept = default;
+Draft& Draft::operator=(Draft&&) noexcept = default;
+Draft::~Draft() = default;
+
+struct Ledger::State {
+  State(LedgerOptions given, audit::SigningKey signing_key)
+      : options(std::move(given)), key(std::move(signing_key)) {}
+
+  const LedgerOptions options;
+  const audit::SigningKey key;
+
+  mutable Mutex mutex;  // the queue and the published state
+  CondVar waiting_changed;
+  bool ending ABSL_GUARDED_BY(mutex) = false;
+  std::deque<Submission> waiting ABSL_GUARDED_BY(mutex);
+  absl::Status refusal ABSL_GUARDED_BY(mutex);
+  store::HeadRow published ABSL_GUARDED_BY(mutex);
+
+  mutable Mutex tree_mutex;  // taken by proofs, and by the committer only to take a batch over
+  std::unique_ptr<LogTree> tree ABSL_GUARDED_BY(tree_mutex);
+
+  std::thread committer;
+
+  // ---- The committer's thread ----
+
+  struct Item {
+    Submission submission;
+    absl::StatusOr<Committed> result = absl::UnknownError("not run");
+    bool logged = false;
+  };
+
+  void Run() {
+    for (;;) {
+      std::vector<Item> batch;
+      {
+        const MutexLock lock(mutex);
+        while (waiting.empty() && !ending) waiting_changed.Wait(mutex);
+        if (waiting.empty()) return;
+        while (!waiting.empty() && batch.size() < options.max_batch) {
+          batch.push_back({std::move(waiting.front()), absl::UnknownError("not run"), false});
+          waiting.pop_front();
+        }
+      }
+      const absl::Status status = CommitBatch(batch);
+      if (!status.ok()) {
+        for (Item& item : batch) {
+          if (item.logged) item.result = status;
+        }
+        if (absl::IsDataLoss(status)) {
+          const MutexLock lock(mutex);
+          refusal = Broken();
+        }
+      }
+      Complete(std::move(batch));
+    }
+  }
+
+  // One transaction. On an error nothing of the batch is durable, or, for DATA_LOSS, nobody knows.
+  absl::Status CommitBatch(std::vector<Item>& batch) {
+    {
+      const MutexLock lock(mutex);
+      if (!refusal.ok()) {
+        for (Item& item : batch) item.result = refusal;
+        return absl::OkStatus();
+      }
+    }
+    auto begun = options.store->Begin();
+    if (!begun.ok()) {
+      for (Item& item : batch) item.result = begun.status();
+      return absl::OkStatus();
+    }
+    store::Transaction& transaction = **begun;
+    const Moment moment = options.clock();
+    // Only this thread changes the tree, so reading it needs no lock here.
+    const LogTree& current = CurrentTree();
+    LogTree::Batch appended(current);
+    std::map<std::string, uint64_t> counters;
+    bool any = false;
+    for (Item& item : batch) {
+      if (absl::Status status = RunItem(transaction, moment, appended, counters, item);
+          !status.ok()) {
+        // The transaction itself failed: nothing of this batch will be.
+        for (Item& each : batch) each.logged = true;
+        return status;
+      }
+      any = any || item.logged;
+    }
+    if (!any) return absl::OkStatus();
+    for (const auto& [partij, last] : counters) {
+      std::string value;
+      AppendU64(value, last);
+      SLUIS_RETURN_IF_ERROR(transaction.Put(Table::kCounter, partij, value));
+    }
+    for (const audit::Tile& tile : appended.ChangedTiles()) {
+      SLUIS_RETURN_IF_ERROR(transaction.PutTile({tile.level, tile.index, tile.hashes}));
+    }
+    const audit::TreeHead head = appended.head();
+    SLUIS_ASSIGN_OR_RETURN(const std::string signed_head,
+                           audit::SignCheckpoint(options.origin, head, key));
+    SLUIS_RETURN_IF_ERROR(transaction.PutHead({head.size, signed_head}));
+    for (Item& item : batch) {
+      if (item.logged) SLUIS_RETURN_IF_ERROR(Prove(appended, signed_head, item));
+    }
+    SLUIS_RETURN_IF_ERROR(transaction.Commit());
+    {
+      const MutexLock lock(tree_mutex);
+      tree->Commit(std::move(appended));
+    }
+    const MutexLock lock(mutex);
+    published = {head.size, signed_head};
+    return absl::OkStatus();
+  }
+
+  const LogTree& CurrentTree() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return *tree; }
+
+  // Runs one submission and appends its entry. An error is one of the transaction.
+  absl::Status RunItem(store::Transaction& transaction, const Moment& moment,
+                       LogTree::Batch& appended, std::map<std::string, uint64_t>& counters,
+                       Item& item) {
+    if (absl::Now() > item.submission.deadline) {
+      item.result = MakeError(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+                              "the deadline passed before the call was run");
+      return absl::OkStatus();
+    }
+    SLUIS_RETURN_IF_ERROR(transaction.Mark());
+    auto draft = item.submission.apply(transaction, {moment.now, moment.today, appended.size()});
+    if (!draft.ok()) {
+      item.result = draft.status();
+      return transaction.RollbackToMark();
+    }
+    log::v1::Record& record = *draft->record;
+    if (!draft->partij.empty()) {
+      SLUIS_ASSIGN_OR_RETURN(const uint64_t next, NextNumber(transaction, counters, draft->partij));
+      record.set_partij_seq(next);
+    }
+    record.set_decided_at(absl::ToUnixMicros(moment.now));
+    record.set_local_date(moment.today.days());
+    SLUIS_ASSIGN_OR_RETURN(const audit::Salt salt, audit::Salt::Generate());
+    SLUIS_ASSIGN_OR_RETURN(const Uuid event_id, crypto::TimeUuid(absl::ToUnixMillis(moment.now)));
+    store::EntryRow row;
+    record.SerializeToString(&row.record);
+    audit::Leaf leaf;
+    leaf.event_id = event_id;
+    leaf.kind = static_cast<uint8_t>(draft->kind);
+    leaf.time_us = record.decided_at();
+    leaf.partij_seq = record.partij_seq();
+    leaf.request = draft->request;
+    if (draft->answer_hash) leaf.answer = *draft->answer_hash;
+    leaf.commitment = audit::CommitRecord(salt, row.record);
+    row.leaf = audit::EncodeLeaf(leaf);
+    row.salt = std::string(salt.bytes());
+    row.answer = draft->kept_answer;
+    row.texts = draft->texts;
+    row.time = leaf.time_us;
+    row.kind = draft->kind;
+    row.caller = record.caller();
+    row.source = draft->source;
+    row.casus_id = record.casus_id();
+    row.pseudonym = record.pseudonym();
+    row.index = appended.Append(audit::LeafHash(row.leaf));
+    SLUIS_RETURN_IF_ERROR(transaction.AppendEntry(row, event_id.bytes()));
+    item.logged = true;
+    Committed committed;
+    committed.draft = *std::move(draft);
+    committed.receipt.leaf = std::move(row.leaf);
+    committed.receipt.index = row.index;
+    item.result = std::move(committed);
+    return absl::OkStatus();
+  }
+
+  static absl::StatusOr<uint64_t> NextNumber(store::Transaction& transaction,
+                                             std::map<std::string, uint64_t>& counters,
+                                             const std::string& partij) {
+    const auto found = counters.find(partij);
+    if (found != counters.end()) return ++found->second;
+    SLUIS_ASSIGN_OR_RETURN(const auto stored, transaction.Get(Table::kCounter, partij));
+    const uint64_t next = (stored ? ReadU64(*stored) : 0) + 1;
+    counters[partij] = next;
+    return next;
+  }
+
+  static absl::Status Prove(const LogTree::Batch& appended, const std::string& signed_head,
+                            Item& item) {
+    audit::Receipt& receipt = item.result->receipt;
+    item.result->tree_size = appended.size();
+    receipt.checkpoint = signed_head;
+    SLUIS_ASSIGN_OR_RETURN(receipt.inclusion, appended.InclusionProof(receipt.index));
+    const uint64_t known = item.submission.known_tree_size;
+    // A size that this log never had proves nothing: the caller learns by the missing proof.
+    if (known == 0 || known > appended.size()) return absl::OkStatus();
+    receipt.consistency_from = known;
+    SLUIS_ASSIGN_OR_RETURN(receipt.consistency, appended.ConsistencyProof(known));
+    return absl::OkStatus();
+  }
+
+  // Completions in chunks: many small tasks would cost more than they do.
+  void Complete(std::vector<Item> batch) const {
+    constexpr size_t kChunk = 8;
+    for (size_t begin = 0; begin < batch.size(); begin += kChunk) {
+      auto chunk = std::make_shared<std::vector<Item>>();
+      for (size_t i = begin; i < std::min(batch.size(), begin + kChunk); ++i)
+        chunk->push_back(std::move(batch[i]));
+      options.pool->Post([chunk] {
+        for (Item& item : *chunk) item.submission.done(std::move(item.result));
+      });
+    }
+  }
+};
+
+Ledger::Ledger(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Ledger::~Ledger() {
+  {
+    const MutexLock lock(state_->mutex);
+    state_->ending = true;
+    state_->waiting_changed.NotifyAll();
+  }
+  if (state_->committer.joinable()) state_->committer.join();
+}
+
+absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(LedgerOptions options, audit::SigningKey key) {
+  auto state = std::make_unique<State>(std::move(options), std::move(key));
+  SLUIS_ASSIGN_OR_RETURN(const auto reader, state->options.store->Read());
+  SLUIS_ASSIGN_OR_RETURN(const store::HeadRow head, reader->Head());
+  SLUIS_ASSIGN_OR_RETURN(const auto problems,
+                         VerifyStoredLog(*reader, state->options.origin, state->key.verifier()));
+  auto tree = LogTree::Open(std::make_shared<StoredTiles>(*state->options.store),
+                            problems.empty() ? head.size : 0);
+  if (!tree.ok()) return tree.status();
+  std::string checkpoint = head.checkpoint;
+  if (head.size == 0 && problems.empty()) {
+    SLUIS_ASSIGN_OR_RETURN(checkpoint,
+                           audit::SignCheckpoint(state->options.origin, tree->head(), state->key));
+  }
+  {
+    const MutexLock lock(state->tree_mutex);
+    state->tree = std::make_unique<LogTree>(*std::move(tree));
+  }
+  {
+    const MutexLock lock(state->mutex);
+    state->published = {head.size, std::move(checkpoint)};
+    if (!problems.empty()) {
+      state->refusal = WithMetadata(
+          FailedPrecondition("LOG_NOT_VERIFIED",
+                             absl::StrCat("the log does not verify: ", problems.front())),
+          "problems", absl::StrCat(problems.size()));
+    }
+  }
+  State* const running = state.get();
+  state->committer = std::thread([running] { running->Run(); });
+  return std::unique_ptr<Ledger>(new Ledger(std::move(state)));
+}
+
+void Ledger::Submit(Submission submission) {
+  absl::Status refused;
+  {
+    const MutexLock lock(state_->mutex);
+    if (!state_->refusal.ok()) {
+      refused = state_->refusal;
+    } else if (state_->ending) {
+      refused = Unavailable("SHUTTING_DOWN", "the broker is stopping");
+    } else if (state_->waiting.size() >= state_->options.max_waiting) {
+      refused = Unavailable("OVERLOADED", "too many calls are waiting");
+    } else {
+      state_->waiting.push_back(std::move(submission));
+      state_->waiting_changed.NotifyOne();
+      return;
+    }
+  }
+  auto done = std::make_shared<decltype(submission.done)>(std::move(submission.done));
+  state_->options.pool->Post([done, refused] { (*done)(refused); });
+}
+
+absl::Status Ledger::health() const {
+  const MutexLock lock(state_->mutex);
+  return state_->refusal;
+}
+
+store::HeadRow Ledger::published() const {
+  const MutexLock lock(state_->mutex);
+  return state_->published;
+}
+
+const audit::VerifierKey& Ledger::verifier() const { return state_->key.verifier(); }
+
+absl::StatusOr<std::vector<Digest>> Ledger::InclusionProof(uint64_t index, uint64_t size) const {
+  const MutexLock lock(state_->tree_mutex);
+  return size == 0 ? state_->tree->InclusionProof(index)
+                   : state_->tree->InclusionProofAt(index, size);
+}
+
+absl::StatusOr<std::vector<Digest>> Ledger::ConsistencyProof(uint64_t old_size,
+                                                             uint64_t new_size) const {
+  const MutexLock lock(state_->tree_mutex);
+  return new_size == 0 ? state_->tree->ConsistencyProof(old_size)
+                       : state_->tree->ConsistencyProofBetween(old_size, new_size);
+}
+
+}  // namespace sluis::ledger

@@ -1,0 +1,342 @@
+// sluisd, the broker daemon: puts the concrete parts together, opens the doors, and closes them in
+// order. docs/operate.md is its manual.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include <CLI/CLI.hpp>
+
+#include "sluis/assembly/assembly.h"
+#include "sluis/audit/note.h"
+#include "sluis/base/bytes.h"
+#include "sluis/base/errors.h"
+#include "sluis/base/status_macros.h"
+#include "sluis/base/text.h"
+#include "sluis/config/config.h"
+#include "sluis/identity/certificate.h"
+#include "sluis/identity/trust_store.h"
+#include "sluis/logging/logging.h"
+#include "sluis/services/doors.h"
+#include "sluis/store/sqlite_store.h"
+#include "sluis/textproto/file.h"
+#include "sluis/vault/vault.h"
+
+namespace sluis {
+namespace {
+
+using logging::Level;
+
+// sysexits.h: what supervisors know.
+constexpr int kExitOk = 0;
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 64;
+constexpr int kExitBroken = 70;
+constexpr int kExitConfig = 78;
+
+// Warnings are for who checks; a start shows what stops it.
+void PrintIssues(const std::vector<textproto::Issue>& issues, bool with_warnings) {
+  for (const textproto::Issue& issue : issues) {
+    if (!with_warnings && issue.severity == textproto::Issue::Severity::kWarning) continue;
+    const auto text = textproto::ReadTextFile(issue.file);
+    std::cerr << textproto::FormatIssueWithSource(
+                     issue, text.ok() ? std::string_view(*text) : std::string_view())
+              << "\n";
+  }
+}
+
+absl::StatusOr<SecretBytes> ReadMasterKey(const std::string& file) {
+  SLUIS_ASSIGN_OR_RETURN(std::string text, textproto::ReadTextFile(file));
+  auto bytes = HexDecode(FromAbsl(absl::StripAsciiWhitespace(text)));
+  Wipe(text);
+  if (!bytes.ok() || bytes->size() != 32) {
+    return InvalidArgument("MASTER_KEY_WRONG",
+                           absl::StrCat(file, " does not hold 64 hexadecimal digits"));
+  }
+  return SecretBytes::Take(*std::move(bytes));
+}
+
+absl::StatusOr<audit::SigningKey> ReadLogKey(const config::Config& config) {
+  SLUIS_ASSIGN_OR_RETURN(std::string pem, textproto::ReadTextFile(config.log_key_file));
+  // A key's name holds no space; the environment stands in the checkpoint's origin alone.
+  return audit::SigningKey::FromPem(config.origin.substr(0, config.origin.find(' ')),
+                                    SecretBytes::Take(std::move(pem)));
+}
+
+// Everything that can be known to be wrong before the doors open.
+struct Loaded {
+  config::Config config;
+  std::shared_ptr<const policy::Policy> policy;
+  std::unique_ptr<policy::Texts> texts;
+};
+
+absl::Status CheckTls(const config::Config& config) {
+  SLUIS_ASSIGN_OR_RETURN(const std::string certificate,
+                         textproto::ReadTextFile(config.certificate_file));
+  SLUIS_ASSIGN_OR_RETURN(std::string key, textproto::ReadTextFile(config.key_file));
+  const absl::Status pair = identity::CheckKeyPair(certificate, key);
+  Wipe(key);
+  return pair;
+}
+
+std::optional<Loaded> Load(const std::string& path, bool with_warnings) {
+  auto read = config::ReadConfig(path);
+  PrintIssues(read.issues, with_warnings);
+  if (!read.config) return std::nullopt;
+  Loaded loaded{*std::move(read.config), nullptr, nullptr};
+  auto policy = config::LoadPolicy(loaded.config);
+  PrintIssues(policy.issues, with_warnings);
+  auto texts = config::LoadTexts(loaded.config);
+  PrintIssues(texts.issues, with_warnings);
+  bool good = policy.policy != nullptr && texts.texts != nullptr;
+  for (const absl::Status& status :
+       {CheckTls(loaded.config), ReadMasterKey(loaded.config.master_key_file).status(),
+        ReadLogKey(loaded.config).status()}) {
+    if (status.ok()) continue;
+    std::cerr << path << ": error: " << ReasonOf(status) << ": " << status.message() << "\n";
+    good = false;
+  }
+  if (!good) return std::nullopt;
+  loaded.policy = std::move(policy.policy);
+  loaded.texts = std::move(texts.texts);
+  return loaded;
+}
+
+absl::Status WritePort(const std::string& file, int port) {
+  if (file.empty()) return absl::OkStatus();
+  const std::string temporary = file + ".new";
+  {
+    std::ofstream out(temporary);
+    out << port << "\n";
+    if (!out.flush()) return Unavailable("FILE_WRITE", absl::StrCat("cannot write ", temporary));
+  }
+  if (std::rename(temporary.c_str(), file.c_str()) != 0)
+    return Unavailable("FILE_WRITE", absl::StrCat("cannot write ", file));
+  return absl::OkStatus();
+}
+
+class Daemon {
+ public:
+  explicit Daemon(Loaded loaded) : loaded_(std::move(loaded)), config_(loaded_.config) {}
+
+  absl::Status Start() {
+    SLUIS_ASSIGN_OR_RETURN(const std::string ca, textproto::ReadTextFile(config_.client_ca_file));
+    identity::TrustOptions trust;
+    trust.ca_bundle_pem = ca;
+    trust.crl_directory = config_.crl_directory;
+    trust.refresh = config_.crl_refresh;
+    trust.on_reload = [](const std::string& what) {
+      logging::Log(Level::kInfo, "crl_reloaded", {{"found", what}});
+    };
+    SLUIS_ASSIGN_OR_RETURN(trust_, identity::TrustStore::Create(std::move(trust)));
+    assembly::AssemblyOptions options;
+    SLUIS_ASSIGN_OR_RETURN(options.store, store::OpenSqliteStore(config_.sqlite_file));
+    SLUIS_ASSIGN_OR_RETURN(const SecretBytes master, ReadMasterKey(config_.master_key_file));
+    SLUIS_ASSIGN_OR_RETURN(options.vault, vault::Vault::Open(config_.person_keys_file, master));
+    options.policy = loaded_.policy;
+    options.texts = loaded_.texts.get();
+    options.origin = config_.origin;
+    options.machine_clock = &SystemClock();
+    options.threads = config_.threads;
+    options.max_batch = static_cast<size_t>(config_.max_batch);
+    options.max_calls = config_.max_calls;
+    SLUIS_ASSIGN_OR_RETURN(audit::SigningKey key, ReadLogKey(config_));
+    SLUIS_ASSIGN_OR_RETURN(assembly_, assembly::Assembly::Open(std::move(options), std::move(key)));
+    if (const absl::Status health = assembly_->ledger().health(); !health.ok()) {
+      // Open all the same: whoever asks learns that nothing is released, and why.
+      logging::Log(Level::kError, "log_not_verified",
+                   {{"problem", std::string(FromAbsl(health.message()))}});
+    } else {
+      SLUIS_RETURN_IF_ERROR(assembly_->broker().Activate(loaded_.policy));
+    }
+    SLUIS_ASSIGN_OR_RETURN(door_,
+                           services::PartijDoor::Open(config_, assembly_->broker(), *trust_));
+    if (!config_.admin_address.empty()) {
+      SLUIS_ASSIGN_OR_RETURN(admin_, services::AdminDoor::Open(config_, Actions()));
+      admin_->SetServing(true);
+      SLUIS_RETURN_IF_ERROR(WritePort(config_.admin_port_file, admin_->port()));
+    }
+    Watch();
+    SLUIS_RETURN_IF_ERROR(WritePort(config_.listen_port_file, door_->port()));
+    logging::Log(Level::kInfo, "started",
+                 {{"environment", config_.test_data_only ? "TEST_DATA_ONLY" : "PRODUCTION"},
+                  {"log", config_.origin},
+                  {"log_key", assembly_->ledger().verifier().ToString()},
+                  {"port", absl::StrCat(door_->port())},
+                  {"convenant", absl::StrCat(loaded_.policy->convenant_id(), " ",
+                                             loaded_.policy->convenant_version())},
+                  {"statute", loaded_.policy->statute_version()},
+                  {"policy_hash", HexEncode(broker::PolicyHash(*loaded_.policy))},
+                  {"entries", absl::StrCat(assembly_->ledger().published().size)}});
+    return absl::OkStatus();
+  }
+
+  // Looks after health until a signal asks to stop. Returns the exit code.
+  int Run(const sigset_t& signals) {
+    for (;;) {
+      const timespec second{1, 0};
+      const int signal = sigtimedwait(&signals, nullptr, &second);
+      if (signal == SIGTERM || signal == SIGINT)
+        return Stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+      if (signal == SIGHUP) static_cast<void>(ReloadPolicy());
+      Watch();
+      if (ReasonOf(assembly_->ledger().health()) == "LEDGER_BROKEN") {
+        // Nobody knows what is on the disk: only a restart, which verifies the log, may go on.
+        logging::Log(Level::kError, "ledger_broken");
+        static_cast<void>(Stop("LEDGER_BROKEN"));
+        return kExitBroken;
+      }
+    }
+  }
+
+ private:
+  services::AdminActions Actions() {
+    services::AdminActions actions;
+    actions.set_decision_clock = [this](const std::string& now) { return SetClock(now); };
+    actions.reload_policy = [this] { return ReloadPolicy(); };
+    return actions;
+  }
+
+  absl::StatusOr<absl::Time> SetClock(const std::string& text) {
+    if (!config_.test_data_only) {
+      return FailedPrecondition("NOT_A_TEST_ENVIRONMENT",
+                                "the decision clock can be set in TEST_DATA_ONLY only");
+    }
+    std::optional<absl::Time> now;
+    if (!text.empty()) {
+      absl::Time parsed;
+      std::string error;
+      if (!absl::ParseTime(absl::RFC3339_full, text, &parsed, &error))
+        return Malformed("now", "not an instant as RFC 3339");
+      now = parsed;
+    }
+    assembly_->clock().Set(now);
+    SLUIS_RETURN_IF_ERROR(assembly_->broker().RecordClockSet());
+    logging::Log(Level::kInfo, "clock_set", {{"now", text}});
+    return assembly_->clock().Now();
+  }
+
+  absl::StatusOr<services::AdminActions::Reloaded> ReloadPolicy() {
+    auto loaded = config::LoadPolicy(config_);
+    services::AdminActions::Reloaded reloaded;
+    std::string first_error;
+    for (const textproto::Issue& issue : loaded.issues) {
+      reloaded.warnings.push_back(textproto::FormatIssue(issue));
+      if (first_error.empty() && issue.severity == textproto::Issue::Severity::kError)
+        first_error = reloaded.warnings.back();
+    }
+    if (loaded.policy == nullptr) {
+      logging::Log(Level::kError, "policy_not_reloaded", {{"issue", first_error}});
+      return InvalidArgument("POLICY_INVALID",
+                             absl::StrCat("the policy in force stays: ", first_error));
+    }
+    SLUIS_RETURN_IF_ERROR(assembly_->broker().Activate(loaded.policy));
+    reloaded.policy_hash = HexEncode(broker::PolicyHash(*loaded.policy));
+    logging::Log(Level::kInfo, "policy_reloaded", {{"policy_hash", reloaded.policy_hash}});
+    return reloaded;
+  }
+
+  // Health follows what is needed for a release: a log that takes entries, and CRLs that are good.
+  void Watch() {
+    const absl::Status ledger = assembly_->ledger().health();
+    const absl::Status trust = trust_->Health();
+    const absl::Status& worst = ledger.ok() ? trust : ledger;
+    if (watched_ && worst == last_) return;
+    watched_ = true;
+    last_ = worst;
+    door_->SetServing(worst.ok());
+    if (worst.ok()) {
+      logging::Log(Level::kInfo, "serving");
+    } else {
+      logging::Log(
+          Level::kWarn, "not_serving",
+          {{"reason", ReasonOf(worst)}, {"problem", std::string(FromAbsl(worst.message()))}});
+    }
+  }
+
+  int Stop(const std::string& why) {
+    logging::Log(Level::kInfo, "stopping", {{"why", why}});
+    door_->SetServing(false);
+    absl::SleepFor(config_.stop_notice);
+    const absl::Time deadline = absl::Now() + config_.drain;
+    door_->Close(deadline);
+    const bool drained =
+        assembly_->broker().Drain(std::max(deadline - absl::Now(), absl::Seconds(1)));
+    if (admin_ != nullptr) admin_->Close(absl::Now());
+    const auto head = assembly_->ledger().published();
+    // The last calls are answered and written before this line is.
+    assembly_.reset();
+    logging::Log(Level::kInfo, "stopped",
+                 {{"drained", drained ? "true" : "false"}, {"entries", absl::StrCat(head.size)}});
+    logging::Flush();
+    return kExitOk;
+  }
+
+  Loaded loaded_;
+  const config::Config& config_;
+  std::unique_ptr<identity::TrustStore> trust_;
+  std::unique_ptr<assembly::Assembly> assembly_;
+  std::unique_ptr<services::PartijDoor> door_;
+  std::unique_ptr<services::AdminDoor> admin_;
+  bool watched_ = false;
+  absl::Status last_;
+};
+
+int Main(int argc, char** argv) {
+  CLI::App app("sluisd, the Sluis broker daemon");
+  std::string path = "sluisd.textproto";
+  bool check_only = false;
+  app.add_option("--config", path, "The configuration file")->capture_default_str();
+  app.add_flag("--check-config", check_only,
+               "Check configuration, policy, texts, keys and TLS files, and end");
+  app.set_version_flag("--version", SLUIS_VERSION);
+  app.footer(
+      "Exit codes: 0 stopped as asked, 1 could not start, 64 wrong use, 70 the log could not be\n"
+      "written safely, 78 something is wrong with the configuration or what it names.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  // Only the suites that the guidelines call good; an operator may choose others.
+  setenv("GRPC_SSL_CIPHER_SUITES",
+         "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256",
+         0);
+  umask(077);
+  auto loaded = Load(path, check_only);
+  if (!loaded) return kExitConfig;
+  if (check_only) {
+    std::cout << path << ": good\n";
+    return kExitOk;
+  }
+  logging::SetLevel(loaded->config.log_level);
+  // Every thread leaves these to the loop of Run().
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  Daemon daemon(*std::move(loaded));
+  if (const absl::Status started = daemon.Start(); !started.ok()) {
+    logging::Log(
+        Level::kError, "not_started",
+        {{"reason", ReasonOf(started)}, {"problem", std::string(FromAbsl(started.message()))}});
+    return kExitFailure;
+  }
+  return daemon.Run(signals);
+}
+
+}  // namespace
+}  // namespace sluis
+
+int main(int argc, char** argv) { return sluis::Main(argc, argv); }

@@ -1,0 +1,426 @@
+#include "sluis/store/sqlite_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "sluis/base/errors.h"
+#include "sluis/base/mutex.h"
+#include "sluis/base/status_macros.h"
+#include "sluis/store/sqlite_db.h"
+
+namespace sluis::store {
+namespace {
+
+constexpr std::array<std::string_view, kTableCount> kTables = {
+    "casus",  "person",    "record",  "record_index", "deposit", "deposit_index", "professional",
+    "handle", "handle_of", "visible", "request",      "version", "counter"};
+
+std::vector<std::string> Migrations() {
+  std::string first;
+  for (const std::string_view table : kTables) {
+    absl::StrAppend(&first, "CREATE TABLE ", std::string(table),
+                    " (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;");
+  }
+  first +=
+      "CREATE TABLE entry (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL, salt BLOB NOT NULL,"
+      " record BLOB NOT NULL, answer BLOB NOT NULL, texts BLOB NOT NULL, time INTEGER NOT NULL,"
+      " kind INTEGER NOT NULL, caller BLOB NOT NULL, source BLOB NOT NULL, casus_id BLOB NOT NULL,"
+      " pseudonym BLOB NOT NULL, event_id BLOB NOT NULL);"
+      // Partial: entries without a casus or person need no place in these.
+      "CREATE INDEX entry_casus ON entry (casus_id, idx) WHERE casus_id <> x'';"
+      "CREATE INDEX entry_pseudonym ON entry (pseudonym, idx) WHERE pseudonym <> x'';"
+      "CREATE INDEX entry_event ON entry (event_id);"
+      "CREATE TABLE tile (level INTEGER NOT NULL, idx INTEGER NOT NULL, hashes BLOB NOT NULL,"
+      " PRIMARY KEY (level, idx)) WITHOUT ROWID;"
+      "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL,"
+      " checkpoint BLOB NOT NULL);"
+      "INSERT INTO head VALUES (1, 0, x'');";
+  return {first};
+}
+
+// SQL per table, made once.
+struct TableSql {
+  std::string get;
+  std::string scan;
+  std::string put;
+  std::string erase;
+};
+const TableSql& SqlOf(Table table) {
+  static const auto all = [] {
+    std::array<TableSql, kTableCount> made;
+    for (size_t i = 0; i < made.size(); ++i) {
+      const std::string name(kTables[i]);
+      made[i] = {absl::StrCat("SELECT value FROM ", name, " WHERE key = ?1"),
+                 absl::StrCat("SELECT key, value FROM ", name,
+                              " WHERE key >= ?1 AND key > ?2 ORDER BY key LIMIT ?3"),
+                 absl::StrCat("INSERT INTO ", name,
+                              " VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2"),
+                 absl::StrCat("DELETE FROM ", name, " WHERE key = ?1")};
+    }
+    return made;
+  }();
+  return all[static_cast<size_t>(table)];
+}
+
+constexpr std::string_view kEntryColumns =
+    "idx, leaf, salt, record, answer, texts, time, kind, caller, source, casus_id, pseudonym";
+
+EntryRow ReadEntry(const Statement& row) {
+  EntryRow entry;
+  entry.index = static_cast<uint64_t>(row.Int(0));
+  entry.leaf = row.Bytes(1);
+  entry.salt = row.Bytes(2);
+  entry.record = row.Bytes(3);
+  entry.answer = row.Bytes(4);
+  entry.texts = row.Bytes(5);
+  entry.time = row.Int(6);
+  entry.kind = static_cast<int>(row.Int(7));
+  entry.caller = row.Bytes(8);
+  entry.source = row.Bytes(9);
+  entry.casus_id = row.Bytes(10);
+  entry.pseudonym = row.Bytes(11);
+  return entry;
+}
+
+// Reading, shared by readers and the transaction.
+class Reading {
+ public:
+  explicit Reading(SqliteDb& db) : db_(db) {}
+
+  absl::StatusOr<std::optional<std::string>> Get(Table table, std::string_view key) {
+    SLUIS_ASSIGN_OR_RETURN(auto query, db_.Prepare(SqlOf(table).get));
+    SLUIS_ASSIGN_OR_RETURN(const bool row, query.Bind(1, key).Step());
+    if (!row) return std::nullopt;
+    return query.Bytes(0);
+  }
+
+  absl::StatusOr<std::vector<Document>> Scan(Table table, std::string_view prefix,
+                                             std::string_view after, size_t limit) {
+    SLUIS_ASSIGN_OR_RETURN(auto query, db_.Prepare(SqlOf(table).scan));
+    query.Bind(1, prefix).Bind(2, after).Bind(3, static_cast<int64_t>(limit));
+    std::vector<Document> documents;
+    for (;;) {
+      SLUIS_ASSIGN_OR_RETURN(const bool row, query.Step());
+      if (!row) break;
+      Document document{query.Bytes(0), query.Bytes(1)};
+      if (std::string_view(document.key).substr(0, prefix.size()) != prefix) break;
+      documents.push_back(std::move(document));
+    }
+    return documents;
+  }
+
+  absl::StatusOr<HeadRow> Head() {
+    SLUIS_ASSIGN_OR_RETURN(auto query,
+                           db_.Prepare("SELECT size, checkpoint FROM head WHERE id = 1"));
+    SLUIS_ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row) return DataLoss("STORE_SYNC_FAILED", "the store has no log head");
+    return HeadRow{static_cast<uint64_t>(query.Int(0)), query.Bytes(1)};
+  }
+
+  absl::StatusOr<std::vector<EntryRow>> Entries(uint64_t start, size_t limit) {
+    SLUIS_ASSIGN_OR_RETURN(
+        auto query, db_.Prepare("SELECT idx, leaf, salt, record, answer, texts, time, kind, caller,"
+                                " source, casus_id, pseudonym FROM entry WHERE idx >= ?1"
+                                " ORDER BY idx LIMIT ?2"));
+    query.Bind(1, static_cast<int64_t>(start)).Bind(2, static_cast<int64_t>(limit));
+    return Collect(query);
+  }
+
+  absl::StatusOr<std::vector<EntryRow>> Search(const EntryFilter& filter, uint64_t start,
+                                               size_t limit) {
+    std::string sql =
+        absl::StrCat("SELECT ", std::string(kEntryColumns), " FROM entry WHERE idx >= ?1");
+    const auto when = [&](bool given, std::string_view condition) {
+      if (given) absl::StrAppend(&sql, " AND ", std::string(condition));
+    };
+    when(filter.from.has_value(), "time >= ?3");
+    when(filter.until.has_value(), "time < ?4");
+    when(!filter.caller.empty(), "caller = ?5");
+    when(!filter.source.empty(), "source = ?6");
+    when(!filter.casus_id.empty(), "casus_id = ?7 AND casus_id <> x''");
+    when(!filter.pseudonym.empty(), "pseudonym = ?8 AND pseudonym <> x''");
+    when(!filter.party_view.empty(), "(caller = ?9 OR source = ?9)");
+    if (!filter.kinds.empty())
+      absl::StrAppend(&sql, " AND kind IN (", absl::StrJoin(filter.kinds, ","), ")");
+    sql += " ORDER BY idx LIMIT ?2";
+    SLUIS_ASSIGN_OR_RETURN(auto query, db_.Prepare(sql));
+    query.Bind(1, static_cast<int64_t>(start)).Bind(2, static_cast<int64_t>(limit));
+    if (filter.from) query.Bind(3, *filter.from);
+    if (filter.until) query.Bind(4, *filter.until);
+    if (!filter.caller.empty()) query.Bind(5, filter.caller);
+    if (!filter.source.empty()) query.Bind(6, filter.source);
+    if (!filter.casus_id.empty()) query.Bind(7, filter.casus_id);
+    if (!filter.pseudonym.empty()) query.Bind(8, filter.pseudonym);
+    if (!filter.party_view.empty()) query.Bind(9, filter.party_view);
+    return Collect(query);
+  }
+
+  absl::StatusOr<std::optional<uint64_t>> FindEvent(std::string_view event_id) {
+    SLUIS_ASSIGN_OR_RETURN(auto query, db_.Prepare("SELECT idx FROM entry WHERE event_id = ?1"));
+    SLUIS_ASSIGN_OR_RETURN(const bool row, query.Bind(1, event_id).Step());
+    if (!row) return std::nullopt;
+    return static_cast<uint64_t>(query.Int(0));
+  }
+
+  absl::StatusOr<std::optional<std::string>> Tile(int level, uint64_t index) {
+    SLUIS_ASSIGN_OR_RETURN(auto query,
+                           db_.Prepare("SELECT hashes FROM tile WHERE level = ?1 AND idx = ?2"));
+    SLUIS_ASSIGN_OR_RETURN(const bool row,
+                           query.Bind(1, level).Bind(2, static_cast<int64_t>(index)).Step());
+    if (!row) return std::nullopt;
+    return query.Bytes(0);
+  }
+
+ private:
+  static absl::StatusOr<std::vector<EntryRow>> Collect(Statement& query) {
+    std::vector<EntryRow> entries;
+    for (;;) {
+      SLUIS_ASSIGN_OR_RETURN(const bool row, query.Step());
+      if (!row) return entries;
+      entries.push_back(ReadEntry(query));
+    }
+  }
+
+  SqliteDb& db_;
+};
+
+// Held for the life of the store: the log's tree lives in one process, so a second one on the same
+// file would fork it.
+class FileLock {
+ public:
+  static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::string& path) {
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC,
+                        0600);  // NOLINT(cppcoreguidelines-pro-type-vararg)
+    if (fd < 0) return Unavailable("STORE_FAILED", "the lock file of the store cannot be opened");
+    auto lock = std::unique_ptr<FileLock>(new FileLock(fd));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      return Unavailable("STORE_LOCKED", "another process has the store");
+    }
+    return lock;
+  }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  ~FileLock() { close(fd_); }
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(std::string path, std::unique_ptr<FileLock> file_lock,
+              std::unique_ptr<SqliteDb> writer)
+      : path_(std::move(path)), file_lock_(std::move(file_lock)), writer_(std::move(writer)) {}
+
+  absl::StatusOr<std::unique_ptr<Transaction>> Begin() override;
+  absl::StatusOr<std::unique_ptr<Reader>> Read() override;
+
+  void EndWriting() {
+    const MutexLock lock(mutex_);
+    writing_ = false;
+    written_.NotifyOne();
+  }
+  void Return(std::unique_ptr<SqliteDb> db) {
+    const MutexLock lock(mutex_);
+    if (idle_.size() < kIdleConnections) idle_.push_back(std::move(db));
+  }
+
+ private:
+  static constexpr size_t kIdleConnections = 8;
+  const std::string path_;
+  const std::unique_ptr<FileLock> file_lock_;
+  Mutex mutex_;
+  CondVar written_;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<SqliteDb> writer_;
+  std::vector<std::unique_ptr<SqliteDb>> idle_ ABSL_GUARDED_BY(mutex_);
+};
+
+class SqliteTransaction final : public Transaction {
+ public:
+  SqliteTransaction(SqliteStore& store, SqliteDb& db) : store_(store), db_(db), reading_(db) {}
+  ~SqliteTransaction() override {
+    if (!committed_) static_cast<void>(db_.Execute("ROLLBACK"));
+    store_.EndWriting();
+  }
+  SqliteTransaction(const SqliteTransaction&) = delete;
+  SqliteTransaction& operator=(const SqliteTransaction&) = delete;
+
+  absl::StatusOr<std::optional<std::string>> Get(Table table, std::string_view key) override {
+    return reading_.Get(table, key);
+  }
+  absl::StatusOr<std::vector<Document>> Scan(Table table, std::string_view prefix,
+                                             std::string_view after, size_t limit) override {
+    return reading_.Scan(table, prefix, after, limit);
+  }
+  absl::StatusOr<HeadRow> Head() override { return reading_.Head(); }
+  absl::StatusOr<std::vector<EntryRow>> Entries(uint64_t start, size_t limit) override {
+    return reading_.Entries(start, limit);
+  }
+  absl::StatusOr<std::vector<EntryRow>> Search(const EntryFilter& filter, uint64_t start,
+                                               size_t limit) override {
+    return reading_.Search(filter, start, limit);
+  }
+  absl::StatusOr<std::optional<uint64_t>> FindEvent(std::string_view event_id) override {
+    return reading_.FindEvent(event_id);
+  }
+  absl::StatusOr<std::optional<std::string>> Tile(int level, uint64_t index) override {
+    return reading_.Tile(level, index);
+  }
+
+  absl::Status Put(Table table, std::string_view key, std::string_view value) override {
+    SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(SqlOf(table).put));
+    return statement.Bind(1, key).Bind(2, value).Run();
+  }
+  absl::Status Delete(Table table, std::string_view key) override {
+    SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(SqlOf(table).erase));
+    return statement.Bind(1, key).Run();
+  }
+  absl::Status Mark() override { return RunFixed("SAVEPOINT mark"); }
+  absl::Status RollbackToMark() override { return RunFixed("ROLLBACK TO mark"); }
+
+  absl::Status AppendEntry(const EntryRow& entry, std::string_view event_id) override {
+    SLUIS_ASSIGN_OR_RETURN(
+        auto statement, db_.Prepare("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+                                    " ?10, ?11, ?12, ?13)"));
+    return statement.Bind(1, static_cast<int64_t>(entry.index))
+        .Bind(2, entry.leaf)
+        .Bind(3, entry.salt)
+        .Bind(4, entry.record)
+        .Bind(5, entry.answer)
+        .Bind(6, entry.texts)
+        .Bind(7, entry.time)
+        .Bind(8, entry.kind)
+        .Bind(9, entry.caller)
+        .Bind(10, entry.source)
+        .Bind(11, entry.casus_id)
+        .Bind(12, entry.pseudonym)
+        .Bind(13, event_id)
+        .Run();
+  }
+  absl::Status PutTile(const TileRow& tile) override {
+    SLUIS_ASSIGN_OR_RETURN(auto statement,
+                           db_.Prepare("INSERT INTO tile VALUES (?1, ?2, ?3)"
+                                       " ON CONFLICT (level, idx) DO UPDATE SET hashes = ?3"));
+    return statement.Bind(1, tile.level)
+        .Bind(2, static_cast<int64_t>(tile.index))
+        .Bind(3, tile.hashes)
+        .Run();
+  }
+  absl::Status PutHead(const HeadRow& head) override {
+    SLUIS_ASSIGN_OR_RETURN(auto statement,
+                           db_.Prepare("UPDATE head SET size = ?1, checkpoint = ?2 WHERE id = 1"));
+    return statement.Bind(1, static_cast<int64_t>(head.size)).Bind(2, head.checkpoint).Run();
+  }
+  absl::Status Commit() override {
+    SLUIS_RETURN_IF_ERROR(RunFixed("COMMIT"));
+    committed_ = true;
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status RunFixed(std::string_view sql) {
+    SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(sql));
+    return statement.Run();
+  }
+
+  SqliteStore& store_;
+  SqliteDb& db_;
+  Reading reading_;
+  bool committed_ = false;
+};
+
+class SqliteReader final : public Reader {
+ public:
+  SqliteReader(SqliteStore& store, std::unique_ptr<SqliteDb> db)
+      : store_(store), db_(std::move(db)), reading_(*db_) {}
+  ~SqliteReader() override {
+    static_cast<void>(db_->Execute("ROLLBACK"));
+    store_.Return(std::move(db_));
+  }
+  SqliteReader(const SqliteReader&) = delete;
+  SqliteReader& operator=(const SqliteReader&) = delete;
+
+  absl::StatusOr<std::optional<std::string>> Get(Table table, std::string_view key) override {
+    return reading_.Get(table, key);
+  }
+  absl::StatusOr<std::vector<Document>> Scan(Table table, std::string_view prefix,
+                                             std::string_view after, size_t limit) override {
+    return reading_.Scan(table, prefix, after, limit);
+  }
+  absl::StatusOr<HeadRow> Head() override { return reading_.Head(); }
+  absl::StatusOr<std::vector<EntryRow>> Entries(uint64_t start, size_t limit) override {
+    return reading_.Entries(start, limit);
+  }
+  absl::StatusOr<std::vector<EntryRow>> Search(const EntryFilter& filter, uint64_t start,
+                                               size_t limit) override {
+    return reading_.Search(filter, start, limit);
+  }
+  absl::StatusOr<std::optional<uint64_t>> FindEvent(std::string_view event_id) override {
+    return reading_.FindEvent(event_id);
+  }
+  absl::StatusOr<std::optional<std::string>> Tile(int level, uint64_t index) override {
+    return reading_.Tile(level, index);
+  }
+
+ private:
+  SqliteStore& store_;
+  std::unique_ptr<SqliteDb> db_;
+  Reading reading_;
+};
+
+absl::StatusOr<std::unique_ptr<Transaction>> SqliteStore::Begin() {
+  {
+    const MutexLock lock(mutex_);
+    while (writing_) written_.Wait(mutex_);
+    writing_ = true;
+  }
+  // From here on only this thread uses the writer.
+  absl::Status begun = writer_->Execute("BEGIN IMMEDIATE");
+  if (!begun.ok()) {
+    EndWriting();
+    return begun;
+  }
+  return std::make_unique<SqliteTransaction>(*this, *writer_);
+}
+
+absl::StatusOr<std::unique_ptr<Reader>> SqliteStore::Read() {
+  std::unique_ptr<SqliteDb> db;
+  {
+    const MutexLock lock(mutex_);
+    if (!idle_.empty()) {
+      db = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (db == nullptr) {
+    SLUIS_ASSIGN_OR_RETURN(db, SqliteDb::Open(path_, SqliteDb::Mode::kReadOnly));
+  }
+  SLUIS_RETURN_IF_ERROR(db->Execute("BEGIN"));
+  return std::make_unique<SqliteReader>(*this, std::move(db));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path) {
+  SLUIS_ASSIGN_OR_RETURN(auto lock, FileLock::Take(path + ".lock"));
+  SLUIS_ASSIGN_OR_RETURN(auto db, SqliteDb::Open(path, SqliteDb::Mode::kReadWrite));
+  // WAL with FULL: a commit is on the disk when it returns. secure_delete overwrites what is
+  // deleted.
+  SLUIS_RETURN_IF_ERROR(db->Execute(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+      "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;"));
+  SLUIS_RETURN_IF_ERROR(db->Migrate(Migrations()));
+  return std::make_unique<SqliteStore>(path, std::move(lock), std::move(db));
+}
+
+}  // namespace sluis::store

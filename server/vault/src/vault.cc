@@ -1,0 +1,214 @@
+#include "sluis/vault/vault.h"
+
+#include <list>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+
+#include "sluis/base/errors.h"
+#include "sluis/base/mutex.h"
+#include "sluis/base/status_macros.h"
+#include "sluis/crypto/crypto.h"
+#include "sluis/store/sqlite_db.h"
+
+namespace sluis::vault {
+namespace {
+
+using store::SqliteDb;
+
+constexpr size_t kCachedKeys = 4096;
+
+std::string Context(const Uuid& owner, std::string_view use) {
+  std::string context(owner.bytes());
+  context.append(use);
+  return context;
+}
+
+}  // namespace
+
+struct Vault::State {
+  std::unique_ptr<SqliteDb> db ABSL_GUARDED_BY(mutex);
+  SecretBytes wrapping_key;
+  SecretBytes bsn_key;
+  SecretBytes pseudonym_key;
+  SecretBytes request_key;
+  Mutex mutex;
+  // Keys in use, most recently used first. Shared, so that sealing needs no lock.
+  std::list<std::pair<Uuid, std::shared_ptr<const SecretBytes>>> recent ABSL_GUARDED_BY(mutex);
+  absl::flat_hash_map<Uuid, decltype(recent)::iterator> cache ABSL_GUARDED_BY(mutex);
+
+  void Remember(const Uuid& owner, std::shared_ptr<const SecretBytes> key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    recent.emplace_front(owner, std::move(key));
+    cache[owner] = recent.begin();
+    if (recent.size() > kCachedKeys) {
+      cache.erase(recent.back().first);
+      recent.pop_back();
+    }
+  }
+
+  absl::StatusOr<std::shared_ptr<const SecretBytes>> Key(const Uuid& owner) {
+    const MutexLock lock(mutex);
+    const auto found = cache.find(owner);
+    if (found != cache.end()) {
+      recent.splice(recent.begin(), recent, found->second);
+      return found->second->second;
+    }
+    SLUIS_ASSIGN_OR_RETURN(auto query,
+                           db->Prepare("SELECT wrapped FROM owner_key WHERE owner = ?1"));
+    SLUIS_ASSIGN_OR_RETURN(const bool row, query.Bind(1, owner.bytes()).Step());
+    if (!row)
+      return NotFound("KEY_DESTROYED", "the key of this person or casus does not exist (any more)");
+    SLUIS_ASSIGN_OR_RETURN(std::string bytes,
+                           crypto::Open(wrapping_key, owner.bytes(), query.Bytes(0)));
+    auto key = std::make_shared<const SecretBytes>(SecretBytes::Take(std::move(bytes)));
+    Remember(owner, key);
+    return key;
+  }
+
+  absl::Status Insert(const Uuid& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    SLUIS_ASSIGN_OR_RETURN(const SecretBytes key, crypto::RandomKey());
+    SLUIS_ASSIGN_OR_RETURN(const std::string wrapped,
+                           crypto::Seal(wrapping_key, owner.bytes(), key.Reveal()));
+    SLUIS_ASSIGN_OR_RETURN(auto statement, db->Prepare("INSERT INTO owner_key VALUES (?1, ?2)"));
+    return statement.Bind(1, owner.bytes()).Bind(2, wrapped).Run();
+  }
+};
+
+Vault::Vault(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Vault::~Vault() = default;
+
+absl::StatusOr<std::unique_ptr<Vault>> Vault::Open(const std::string& path,
+                                                   const SecretBytes& master) {
+  if (master.size() != crypto::kKeyBytes)
+    return InvalidArgument("MASTER_KEY_WRONG", "the master key has to be 32 bytes");
+  SLUIS_ASSIGN_OR_RETURN(auto db, SqliteDb::Open(path, SqliteDb::Mode::kReadWrite));
+  // secure_delete overwrites destroyed keys in the file.
+  SLUIS_RETURN_IF_ERROR(db->Execute(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"));
+  SLUIS_RETURN_IF_ERROR(db->Migrate(
+      {"CREATE TABLE owner_key (owner BLOB PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID;"
+       "CREATE TABLE bsn_index (hmac BLOB PRIMARY KEY, person BLOB NOT NULL) WITHOUT ROWID;"
+       "CREATE INDEX bsn_person ON bsn_index (person);"
+       "CREATE TABLE master_check (id INTEGER PRIMARY KEY CHECK (id = 1), sealed BLOB NOT "
+       "NULL);"}));
+  auto state = std::make_unique<State>();
+  SLUIS_ASSIGN_OR_RETURN(state->wrapping_key, crypto::DeriveKey(master, "sluis key wrapping v1"));
+  SLUIS_ASSIGN_OR_RETURN(state->bsn_key, crypto::DeriveKey(master, "sluis bsn index v1"));
+  SLUIS_ASSIGN_OR_RETURN(state->pseudonym_key, crypto::DeriveKey(master, "sluis log pseudonym v1"));
+  SLUIS_ASSIGN_OR_RETURN(state->request_key, crypto::DeriveKey(master, "sluis request name v1"));
+  {
+    SLUIS_ASSIGN_OR_RETURN(auto query, db->Prepare("SELECT sealed FROM master_check WHERE id = 1"));
+    SLUIS_ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (row && !crypto::Open(state->wrapping_key, "master check", query.Bytes(0)).ok()) {
+      return DataLoss("MASTER_KEY_WRONG", "the key database was made with another master key");
+    }
+    if (!row) {
+      SLUIS_ASSIGN_OR_RETURN(const std::string sealed,
+                             crypto::Seal(state->wrapping_key, "master check", "sluis"));
+      SLUIS_ASSIGN_OR_RETURN(auto insert, db->Prepare("INSERT INTO master_check VALUES (1, ?1)"));
+      SLUIS_RETURN_IF_ERROR(insert.Bind(1, sealed).Run());
+    }
+  }
+  {
+    const MutexLock lock(state->mutex);
+    state->db = std::move(db);
+  }
+  return std::unique_ptr<Vault>(new Vault(std::move(state)));
+}
+
+absl::Status Vault::CreateKey(const Uuid& owner) {
+  const MutexLock lock(state_->mutex);
+  return state_->Insert(owner);
+}
+
+absl::StatusOr<Uuid> Vault::PersonWithBsn(std::string_view bsn) {
+  SLUIS_ASSIGN_OR_RETURN(const std::string hmac, crypto::Hmac(state_->bsn_key, bsn));
+  const MutexLock lock(state_->mutex);
+  {
+    SLUIS_ASSIGN_OR_RETURN(auto query,
+                           state_->db->Prepare("SELECT person FROM bsn_index WHERE hmac = ?1"));
+    SLUIS_ASSIGN_OR_RETURN(const bool row, query.Bind(1, hmac).Step());
+    if (row) return Uuid::FromBytes(query.Bytes(0));
+  }
+  SLUIS_ASSIGN_OR_RETURN(const Uuid person, crypto::RandomUuid());
+  SLUIS_RETURN_IF_ERROR(state_->db->Execute("BEGIN IMMEDIATE"));
+  absl::Status status = state_->Insert(person);
+  if (status.ok()) {
+    auto insert = state_->db->Prepare("INSERT INTO bsn_index VALUES (?1, ?2)");
+    status = insert.ok() ? insert->Bind(1, hmac).Bind(2, person.bytes()).Run() : insert.status();
+  }
+  if (status.ok()) status = state_->db->Execute("COMMIT");
+  if (!status.ok()) {
+    static_cast<void>(state_->db->Execute("ROLLBACK"));
+    return status;
+  }
+  return person;
+}
+
+absl::Status Vault::DestroyKey(const Uuid& owner) {
+  const MutexLock lock(state_->mutex);
+  const auto found = state_->cache.find(owner);
+  if (found != state_->cache.end()) {
+    state_->recent.erase(found->second);
+    state_->cache.erase(found);
+  }
+  SLUIS_RETURN_IF_ERROR(state_->db->Execute("BEGIN IMMEDIATE"));
+  absl::Status status;
+  for (const std::string_view sql :
+       {"DELETE FROM owner_key WHERE owner = ?1", "DELETE FROM bsn_index WHERE person = ?1"}) {
+    auto statement = state_->db->Prepare(sql);
+    if (status.ok())
+      status = statement.ok() ? statement->Bind(1, owner.bytes()).Run() : statement.status();
+  }
+  if (status.ok()) status = state_->db->Execute("COMMIT");
+  if (!status.ok()) {
+    static_cast<void>(state_->db->Execute("ROLLBACK"));
+    return status;
+  }
+  // The write-ahead log still holds the page as it was.
+  return state_->db->Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+absl::StatusOr<bool> Vault::HasKey(const Uuid& owner) {
+  const auto key = state_->Key(owner);
+  if (key.ok()) return true;
+  if (ReasonOf(key.status()) == "KEY_DESTROYED") return false;
+  return key.status();
+}
+
+bool Vault::Remembers(const Uuid& owner) const {
+  const MutexLock lock(state_->mutex);
+  return state_->cache.find(owner) != state_->cache.end();
+}
+
+absl::StatusOr<std::string> Vault::Seal(const Uuid& owner, std::string_view use,
+                                        std::string_view plaintext) {
+  SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
+  return crypto::Seal(*key, Context(owner, use), plaintext);
+}
+
+absl::StatusOr<std::string> Vault::Open(const Uuid& owner, std::string_view use,
+                                        std::string_view sealed) {
+  SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
+  return crypto::Open(*key, Context(owner, use), sealed);
+}
+
+absl::StatusOr<std::string> Vault::Pseudonym(const Uuid& person) const {
+  SLUIS_ASSIGN_OR_RETURN(std::string mac, crypto::Hmac(state_->pseudonym_key, person.bytes()));
+  mac.resize(16);
+  return mac;
+}
+
+absl::StatusOr<std::string> Vault::RequestName(std::string_view partij,
+                                               const Uuid& request_id) const {
+  std::string name(partij);
+  name.push_back('\0');
+  name.append(request_id.bytes());
+  SLUIS_ASSIGN_OR_RETURN(std::string mac, crypto::Hmac(state_->request_key, name));
+  mac.resize(16);
+  return mac;
+}
+
+}  // namespace sluis::vault

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "sluis/policy/cases.h"
+#include "sluis/policy/v1/case.pb.h"
+#include "sluis/policy/v1/convenant.pb.h"
+#include "sluis/policy/v1/facts.pb.h"
+#include "sluis/testing/transport.h"
+#include "sluis/v1/sharing.pb.h"
+#include "sluis/v1/value.pb.h"
+
+namespace sluis::testing {
+
+// A value that a field of this form can have. Its texts hold kSecretMark, so that a scan finds
+// them.
+v1::Value SampleValue(const policy::v1::Field& field);
+inline constexpr std::string_view kSecretMark = "GEHEIM";
+
+// Nine digits with leading 9 that satisfy the 11-proef: a test number. Different for each `n`.
+std::string TestBsn(int n);
+
+// Plays the facts and requests of policy cases through the contract of a broker, each partij doing
+// what is its own to do, and maps the ids of the case to those of the wire.
+class World {
+ public:
+  World(Transport& transport, const policy::v1::Convenant& convenant);
+
+  // Makes the facts of a step true in a broker that knows nothing yet, and sets its clock to the
+  // step's instant. What no partij can record is left out and stands in `left_out()`; an error is
+  // something that should have worked.
+  absl::Status Build(const policy::ExpandedStep& step);
+  [[nodiscard]] const std::vector<std::string>& left_out() const { return left_out_; }
+
+  // The request of a step, on the wire.
+  v1::RequestFieldsRequest Request(const policy::v1::DecisionRequest& request);
+  absl::StatusOr<v1::RequestFieldsResponse> Ask(const policy::v1::DecisionRequest& request);
+
+  // What differs between an answer and what the step expects; empty when nothing does.
+  static std::vector<std::string> Compare(const policy::v1::Statute& statute,
+                                          const policy::ExpandedStep& step,
+                                          const absl::StatusOr<v1::RequestFieldsResponse>& answer);
+
+  // Ids of the wire.
+  [[nodiscard]] const std::string& casus_id() const { return casus_id_; }
+  [[nodiscard]] std::string PersonId(std::string_view partij, std::string_view person) const;
+
+ private:
+  struct Side {
+    std::string partij;
+    std::string hat;
+  };
+
+  template <typename Answer, typename Response, typename Req>
+  absl::StatusOr<Answer> Send(const Side& side, std::string_view method, Req request);
+  absl::Status PutProfessionals(const policy::v1::Facts& facts);
+  absl::Status Open(const policy::ExpandedStep& step);
+  absl::Status AddPersons(const policy::v1::CasusFacts& casus);
+  absl::Status Admit(const policy::ExpandedStep& step);
+  absl::Status Deposit(const policy::ExpandedStep& step);
+  absl::Status Record(const policy::ExpandedStep& step);
+  absl::Status RecordOne(const Side& side, policy::v1::Fact fact, bool in_casus,
+                         std::string_view what);
+  absl::Status Close(const policy::v1::CasusFacts& casus);
+  // The first partij of the convenant with this hat, or with one of these.
+  [[nodiscard]] Side Holder(std::string_view hat) const;
+  template <typename Hats>
+  [[nodiscard]] Side HolderOf(const Hats& hats) const;
+  [[nodiscard]] const policy::v1::Tafel* TafelNamed(std::string_view id) const;
+  [[nodiscard]] const policy::v1::AdmissionRule* AdmissionAt(const policy::v1::Tafel& tafel) const;
+
+  Transport& transport_;
+  const policy::v1::Convenant& convenant_;
+  Side opener_;
+  std::string casus_id_;
+  std::map<std::pair<std::string, std::string>, std::string> person_ids_;
+  std::vector<std::string> left_out_;
+};
+
+}  // namespace sluis::testing
