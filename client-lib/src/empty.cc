@@ -1,0 +1,2 @@
+#include "sluis/client/admin.h"
+#include "sluis/client/client.h"
