@@ -32,19 +32,6 @@ constexpr std::string_view kKey = "0123456789abcdef0123456789abcdef";
 
 std::string NewRequestId() { return Must(crypto::RandomUuid()).ToString(); }
 
-TempDir::TempDir() {
-  std::string name = (std::filesystem::temp_directory_path() / "sluis-test-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) std::abort();
-  path_ = name;
-}
-
-TempDir::~TempDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TempDir::File(std::string_view name) const { return (path_ / name).string(); }
-
 const policy::Texts& ReferenceTexts() {
   static const auto texts = [] {
     auto parsed = policy::ParseDocument<policy::v1::Texts>(

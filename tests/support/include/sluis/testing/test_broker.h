@@ -9,25 +9,12 @@
 #include "absl/time/time.h"
 
 #include "sluis/assembly/assembly.h"
+#include "sluis/base_testing/temp_dir.h"
 #include "sluis/policy/policy.h"
 #include "sluis/policy/texts.h"
 #include "sluis/testing/transport.h"
 
 namespace sluis::testing {
-
-// A directory that is removed with its content.
-class TempDir {
- public:
-  TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir();
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] std::string File(std::string_view name) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 // The texts of the reference documents.
 const policy::Texts& ReferenceTexts();
