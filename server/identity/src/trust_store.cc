@@ -44,13 +44,23 @@ std::string CommonName(const X509_NAME* name) {
   return text.data();
 }
 
+// Why nobody below some CA is trusted at present.
+struct Problem {
+  std::string_view reason;
+  std::string words;
+};
+
 // One reading of the CRL directory. Immutable once made; the X509_STORE locks itself.
 struct Snapshot {
   StorePtr store;
   std::vector<X509Ptr> authorities;
-  // When the first of its CRLs ends.
+  // When the first of the CRLs in use ends.
   absl::Time next_update = absl::InfiniteFuture();
-  std::vector<std::string> problems;
+  // When the first of those that have not begun does.
+  absl::Time next_begin = absl::InfiniteFuture();
+  std::vector<Problem> problems;
+  // What an operator should know, and what stops nobody.
+  std::vector<std::string> remarks;
   std::string signature;  // of the files it was read from
 };
 
@@ -94,6 +104,23 @@ std::string SignatureOf(const std::vector<std::filesystem::path>& files) {
   return signature;
 }
 
+bool IsDelta(const X509_CRL* crl) { return X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0; }
+
+// Which of two CRLs of one CA is the newer. Times have whole seconds, so the number helps.
+bool IsNewer(const X509_CRL* one, const X509_CRL* other) {
+  const absl::Time one_begin = TimeOf(X509_CRL_get0_lastUpdate(one));
+  const absl::Time other_begin = TimeOf(X509_CRL_get0_lastUpdate(other));
+  if (one_begin != other_begin) return one_begin > other_begin;
+  const auto number = [](const X509_CRL* crl) {
+    return NumberPtr(
+        static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl, NID_crl_number, nullptr, nullptr)));
+  };
+  const NumberPtr one_number = number(one);
+  const NumberPtr other_number = number(other);
+  return one_number != nullptr && other_number != nullptr &&
+         ASN1_INTEGER_cmp(one_number.get(), other_number.get()) > 0;
+}
+
 absl::Status Refused(int error) {
   switch (error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -118,6 +145,8 @@ absl::Status Refused(int error) {
     case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
     case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
     case X509_V_ERR_INVALID_EXTENSION:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
       return Unauthenticated("CRL_INVALID",
                              "a CRL for the chain of the client certificate is not valid");
     default:
@@ -160,69 +189,116 @@ struct TrustStore::State {
       std::error_code error;
       CrlPtr crl;
       if (std::filesystem::file_size(file, error) <= kMaxCrlBytes) crl = ParseCrl(ReadFile(file));
+      ERR_clear_error();
       if (crl == nullptr) {
-        ERR_clear_error();
-        made->problems.push_back(absl::StrCat(file.filename().string(), " is not a CRL"));
-        continue;
+        made->remarks.push_back(absl::StrCat(file.filename().string(), " is not a CRL"));
+      } else if (IsDelta(crl.get())) {
+        made->remarks.push_back(
+            absl::StrCat(file.filename().string(), " is a delta CRL, which is not used"));
+      } else {
+        crls.push_back(std::move(crl));
       }
-      X509_STORE_add_crl(made->store.get(), crl.get());
-      crls.push_back(std::move(crl));
     }
-    for (const X509Ptr& authority : made->authorities)
-      DescribeAuthority(*made, crls, authority.get());
+    for (const X509Ptr& authority : made->authorities) UseNewest(*made, crls, authority.get());
+    for (const CrlPtr& crl : crls) {
+      // Of a CA that clients may bring along; whether it signed this OpenSSL checks.
+      if (!IsOfAuthority(*made, crl.get())) X509_STORE_add_crl(made->store.get(), crl.get());
+    }
     return made;
   }
 
-  static void DescribeAuthority(Snapshot& made, const std::vector<CrlPtr>& crls, X509* authority) {
+  static bool IsOfAuthority(const Snapshot& made, const X509_CRL* crl) {
+    return std::any_of(
+        made.authorities.begin(), made.authorities.end(), [crl](const X509Ptr& each) {
+          return X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(each.get())) == 0;
+        });
+  }
+
+  // Gives OpenSSL one CRL of each CA, the newest that has begun. Left to choose, it would go back
+  // to an older one with a longer life once the newest has ended, and forget what was revoked
+  // between.
+  static void UseNewest(Snapshot& made, const std::vector<CrlPtr>& crls, X509* authority) {
     const X509_NAME* name = X509_get_subject_name(authority);
-    absl::Time newest = absl::InfinitePast();
-    bool found = false;
+    const absl::Time now = absl::Now();
+    X509_CRL* newest = nullptr;
+    X509_CRL* forged = nullptr;
+    absl::Time begins = absl::InfiniteFuture();
     for (const CrlPtr& crl : crls) {
       if (X509_NAME_cmp(X509_CRL_get_issuer(crl.get()), name) != 0) continue;
       if (X509_CRL_verify(crl.get(), X509_get0_pubkey(authority)) != 1) {
         ERR_clear_error();
-        made.problems.push_back(
+        forged = crl.get();
+        made.remarks.push_back(
             absl::StrCat("a CRL named after ", CommonName(name), " is not signed by it"));
         continue;
       }
-      found = true;
-      newest = std::max(newest, TimeOf(X509_CRL_get0_nextUpdate(crl.get())));
+      const absl::Time begin = TimeOf(X509_CRL_get0_lastUpdate(crl.get()));
+      if (begin > now) {
+        begins = std::min(begins, begin);
+        made.next_begin = std::min(made.next_begin, begin);
+      } else if (newest == nullptr || IsNewer(crl.get(), newest)) {
+        newest = crl.get();
+      }
     }
-    if (!found) {
-      made.problems.push_back(absl::StrCat("there is no CRL of ", CommonName(name)));
-      made.next_update = absl::InfinitePast();
+    if (newest != nullptr) {
+      // Without an end it would be good for ever; TimeOf makes that "ended long ago".
+      const absl::Time end = TimeOf(X509_CRL_get0_nextUpdate(newest));
+      made.next_update = std::min(made.next_update, end);
+      if (end > now) {
+        X509_STORE_add_crl(made.store.get(), newest);
+      } else if (end == absl::InfinitePast()) {
+        made.problems.push_back(
+            {"CRL_INVALID", absl::StrCat("the CRL of ", CommonName(name), " has no end")});
+      } else {
+        X509_STORE_add_crl(made.store.get(), newest);
+        made.problems.push_back({"CRL_STALE", absl::StrCat("the CRL of ", CommonName(name),
+                                                           " ended at ", absl::FormatTime(end))});
+      }
       return;
     }
-    if (newest <= absl::Now()) {
+    made.next_update = absl::InfinitePast();
+    if (begins != absl::InfiniteFuture()) {
+      made.problems.push_back({"CRL_STALE", absl::StrCat("the CRL of ", CommonName(name),
+                                                         " begins at ", absl::FormatTime(begins))});
+    } else if (forged != nullptr) {
+      // So that callers learn that it is not good, rather than not there.
+      X509_STORE_add_crl(made.store.get(), forged);
       made.problems.push_back(
-          absl::StrCat("the CRL of ", CommonName(name), " ended at ", absl::FormatTime(newest)));
+          {"CRL_INVALID", absl::StrCat("no CRL that ", CommonName(name), " signed is there")});
+    } else {
+      made.problems.push_back(
+          {"CRL_MISSING", absl::StrCat("there is no CRL of ", CommonName(name))});
     }
-    made.next_update = std::min(made.next_update, newest);
   }
 
   void Publish(std::shared_ptr<const Snapshot> made) {
-    const std::string words =
-        made->problems.empty()
-            ? absl::StrCat("CRLs read; good until ", absl::FormatTime(made->next_update))
-            : absl::StrJoin(made->problems, "; ");
+    std::vector<std::string> words;
+    for (const Problem& problem : made->problems) words.push_back(problem.words);
+    if (words.empty()) {
+      words.push_back(absl::StrCat("CRLs read; good until ", absl::FormatTime(made->next_update)));
+    }
+    words.insert(words.end(), made->remarks.begin(), made->remarks.end());
     {
       const MutexLock lock(mutex);
       snapshot = std::move(made);
       good.clear();
     }
-    if (options.on_reload) options.on_reload(words);
+    if (options.on_reload) options.on_reload(absl::StrJoin(words, "; "));
   }
 
   void RefreshUntilStopped() {
     for (;;) {
       std::string before;
+      absl::Time again;
       {
         const MutexLock lock(mutex);
         if (!stopping) stopped.WaitFor(mutex, options.refresh);
         if (stopping) return;
         before = snapshot->signature;
+        again = snapshot->next_begin;
       }
-      if (SignatureOf(CrlFiles(options.crl_directory)) != before) Publish(Read());
+      if (absl::Now() >= again || SignatureOf(CrlFiles(options.crl_directory)) != before)
+        Publish(Read());
     }
   }
 };
@@ -304,8 +380,11 @@ absl::Status TrustStore::Health() const {
     const MutexLock lock(state_->mutex);
     snapshot = state_->snapshot;
   }
-  if (!snapshot->problems.empty())
-    return Unavailable("CRL_MISSING", absl::StrJoin(snapshot->problems, "; "));
+  if (!snapshot->problems.empty()) {
+    std::vector<std::string> words;
+    for (const Problem& problem : snapshot->problems) words.push_back(problem.words);
+    return Unavailable(snapshot->problems.front().reason, absl::StrJoin(words, "; "));
+  }
   if (snapshot->next_update <= absl::Now()) {
     return Unavailable("CRL_STALE",
                        absl::StrCat("a CRL ended at ", absl::FormatTime(snapshot->next_update)));

@@ -14,7 +14,9 @@ namespace sluis::identity {
 struct TrustOptions {
   // PEM bundle: the roots that are trusted and the issuing CAs below them.
   std::string ca_bundle_pem;
-  // Directory with one CRL per CA of the chain, PEM or DER, file names ending in .crl or .pem.
+  // Directory with a full CRL of every CA of the chain, PEM or DER, file names ending in .crl or
+  // .pem. Of several the newest that has begun counts, even once it has ended. A file that is no
+  // CRL, or one that its CA did not sign, counts for nothing.
   std::string crl_directory;
   // How often the directory is looked at.
   absl::Duration refresh = absl::Seconds(5);
@@ -49,7 +51,8 @@ class TrustStore {
 
   // Looks at the directory now.
   void Reload();
-  // OK when every CA of the bundle has a CRL that is good now; else what is wrong, in words.
+  // OK when every CA of the bundle has a CRL that is good now; else UNAVAILABLE with CRL_MISSING,
+  // CRL_STALE or CRL_INVALID, and what is wrong in words.
   absl::Status Health() const;
 
  private:
