@@ -65,17 +65,21 @@ RawConnection::RawConnection(int port)
 void RawConnection::CallAsync(std::string_view method, std::string_view request,
                               absl::Duration limit, Done done) {
   auto call = std::make_shared<UnaryCall>();
-  call->request = ToBuffer(request);
-  call->context.set_deadline(absl::ToChronoTime(absl::Now() + limit));
-  stub_.UnaryCall(&call->context, std::string(method), grpc::StubOptions(), &call->request,
-                  &call->response, [call, done = std::move(done)](const grpc::Status& status) {
-                    if (status.ok()) {
-                      done(FromBuffer(call->response));
-                      return;
-                    }
-                    done(wire::FromWire({static_cast<int>(status.error_code()),
-                                         status.error_message(), status.error_details()}));
-                  });
+  UnaryCall& on = *call;
+  on.request = ToBuffer(request);
+  on.context.set_deadline(absl::ToChronoTime(absl::Now() + limit));
+  stub_.UnaryCall(
+      &on.context, std::string(method), grpc::StubOptions(), &on.request, &on.response,
+      [call = std::move(call), done = std::move(done)](const grpc::Status& status) mutable {
+        absl::StatusOr<std::string> answer =
+            status.ok() ? FromBuffer(call->response)
+                        : wire::FromWire({static_cast<int>(status.error_code()),
+                                          status.error_message(), status.error_details()});
+        // The context holds the channel. Once anybody knows of the answer the connection may go,
+        // and gRPC aborts when the last channel of a process ends on one of its own threads.
+        call.reset();
+        done(std::move(answer));
+      });
 }
 
 absl::StatusOr<std::string> RawConnection::Call(std::string_view method, std::string_view request,
