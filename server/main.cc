@@ -162,7 +162,6 @@ class Daemon {
                            services::PartijDoor::Open(config_, assembly_->broker(), *trust_));
     if (!config_.admin_address.empty()) {
       SLUIS_ASSIGN_OR_RETURN(admin_, services::AdminDoor::Open(config_, Actions()));
-      admin_->SetServing(true);
       SLUIS_RETURN_IF_ERROR(WritePort(config_.admin_port_file, admin_->port()));
     }
     Watch();
@@ -253,7 +252,7 @@ class Daemon {
     if (watched_ && worst == last_) return;
     watched_ = true;
     last_ = worst;
-    door_->SetServing(worst.ok());
+    SetServing(worst.ok());
     if (worst.ok()) {
       logging::Log(Level::kInfo, "serving");
     } else {
@@ -263,9 +262,14 @@ class Daemon {
     }
   }
 
+  void SetServing(bool serving) {
+    door_->SetServing(serving);
+    if (admin_ != nullptr) admin_->SetServing(serving);
+  }
+
   int Stop(const std::string& why) {
     logging::Log(Level::kInfo, "stopping", {{"why", why}});
-    door_->SetServing(false);
+    SetServing(false);
     absl::SleepFor(config_.stop_notice);
     const absl::Time deadline = absl::Now() + config_.drain;
     door_->Close(deadline);
@@ -320,6 +324,7 @@ int Main(int argc, char** argv) {
     return kExitOk;
   }
   logging::SetLevel(loaded->config.log_level);
+  services::TakeOverGrpcLog();
   // Every thread leaves these to the loop of Run().
   sigset_t signals;
   sigemptyset(&signals);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc_status.h"
+#include "partij_services.h"
 
 #include "sluis/base/errors.h"
 #include "sluis/services/doors.h"
@@ -65,6 +66,10 @@ absl::StatusOr<std::unique_ptr<AdminDoor>> AdminDoor::Open(const config::Config&
   if (state->server == nullptr || state->port == 0) {
     return Unavailable("PORT_TAKEN", absl::StrCat("cannot listen on ", config.admin_address));
   }
+  auto* const health = state->server->GetHealthCheckService();
+  health->SetServingStatus("", true);
+  health->SetServingStatus("sluis.v1.AdminService", true);
+  for (const char* service : kPartijServices) health->SetServingStatus(service, false);
   return std::unique_ptr<AdminDoor>(new AdminDoor(std::move(state)));
 }
 
@@ -72,8 +77,7 @@ int AdminDoor::port() const { return state_->port; }
 
 void AdminDoor::SetServing(bool serving) {
   auto* const health = state_->server->GetHealthCheckService();
-  for (const char* service : {"", "sluis.v1.AdminService"})
-    health->SetServingStatus(service, serving);
+  for (const char* service : kPartijServices) health->SetServingStatus(service, serving);
 }
 
 void AdminDoor::Close(absl::Time deadline) {

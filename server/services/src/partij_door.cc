@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "caller.h"
 #include "grpc_status.h"
+#include "partij_services.h"
 
 #include "sluis/base/errors.h"
 #include "sluis/logging/logging.h"
@@ -33,17 +34,6 @@ using logging::Level;
 
 // Above this the transport itself refuses, and nothing can be recorded.
 constexpr int kTransportLimit = 4 << 20;
-
-constexpr const char* kServices[] = {
-    "",
-    "sluis.v1.CasusService",
-    "sluis.v1.SharingService",
-    "sluis.v1.FieldService",
-    "sluis.v1.ConsentService",
-    "sluis.v1.FactService",
-    "sluis.v1.ProfessionalService",
-    "sluis.v1.AuditService",
-};
 
 // What every handler does: find out who calls, hand over the bytes, and answer when the broker
 // does.
@@ -411,7 +401,8 @@ int PartijDoor::port() const { return state_->port; }
 
 void PartijDoor::SetServing(bool serving) {
   auto* const health = state_->server->GetHealthCheckService();
-  for (const char* service : kServices) health->SetServingStatus(service, serving);
+  health->SetServingStatus("", serving);
+  for (const char* service : kPartijServices) health->SetServingStatus(service, serving);
   if (state_->test_data_only) health->SetServingStatus("TEST_DATA_ONLY", serving);
 }
 

@@ -16,6 +16,9 @@
 // of the broker that knows gRPC.
 namespace sluis::services {
 
+// Makes the messages of gRPC itself lines of our log ("grpc"). Once, before the first door.
+void TakeOverGrpcLog();
+
 // The door for partijen: mTLS, every service of proto/sluis/v1 but AdminService, and
 // grpc.health.v1. Raw bytes go to the broker, so that a message that gRPC could not parse is
 // answered and recorded like any other bad request.
@@ -56,7 +59,9 @@ struct AdminActions {
   std::function<absl::StatusOr<Reloaded>()> reload_policy;
 };
 
-// The door for operators: AdminService and health, without TLS, on loopback.
+// The door for operators: AdminService and health, without TLS, on loopback. As long as it is open
+// health says SERVING of "" and of AdminService; of the services for partijen it says what their
+// own door says, so that a probe needs no certificate.
 class AdminDoor {
  public:
   static absl::StatusOr<std::unique_ptr<AdminDoor>> Open(const config::Config& config,
@@ -66,6 +71,7 @@ class AdminDoor {
   ~AdminDoor();
 
   [[nodiscard]] int port() const;
+  // What health says of the services for partijen.
   void SetServing(bool serving);
   void Close(absl::Time deadline);
 
