@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "call.h"
+#include <CLI/CLI.hpp>
+
+#include "sluis/client/field.h"
+#include "sluis/client/value.h"
+
+// Values of fields, as options and as output.
+namespace sluis::cli {
+
+// A value and what travels with it, as options.
+class ContentOptions {
+ public:
+  // Adds --text … --condition. The object must outlive the command line.
+  void AddTo(CLI::App& command);
+  // INVALID_ARGUMENT / OPTION_MISSING without a value, and the errors of client::ParseValue.
+  [[nodiscard]] absl::StatusOr<client::ValueContent> Read() const;
+
+ private:
+  // In the order given; more than one is a list.
+  struct Given {
+    std::string form;
+    std::string text;
+    bool is_file = false;
+  };
+  [[nodiscard]] static absl::StatusOr<client::Value> ReadOne(const Given& given);
+
+  std::vector<Given> given_;
+  bool list_ = false;
+  std::optional<CivilDate> value_date_;
+  std::string labels_;
+  std::vector<std::string> conditions_;
+};
+
+// What people read: euros with a comma-free point, lists one a line.
+std::string ValueText(const client::Value& value);
+// {"text": …}, {"integer": …}, …: the form as the wire names it.
+Json ValueToJson(const client::Value& value);
+
+// The value, and below it what travels with it.
+std::string ContentText(const client::ValueContent& content);
+Json ContentToJson(const client::ValueContent& content);
+
+}  // namespace sluis::cli
