@@ -1,0 +1,103 @@
+#include "sluis/client/admin.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "grpc_transport.h"
+#include "tls_files.h"
+
+#include "sluis/base/errors.h"
+#include "sluis/base/mutex.h"
+#include "sluis/base/status_macros.h"
+#include "sluis/v1/admin.pb.h"
+#include "sluis/wire/message.h"
+
+namespace sluis::client {
+namespace {
+
+// The calls have no protection of their own: not over a network.
+bool IsLoopback(std::string_view target) {
+  for (const std::string_view host : {"127.0.0.1:", "localhost:", "[::1]:"}) {
+    if (target.substr(0, host.size()) == host) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+struct AdminClient::State {
+  AdminOptions options;
+  std::unique_ptr<internal::Transport> transport;
+
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> Call(std::string_view method, const Request& request) {
+    Mutex mutex;
+    CondVar ended;
+    std::optional<absl::StatusOr<std::string>> result;
+    transport->Call(method, wire::Canonical(request), absl::Now() + options.timeout,
+                    [&](absl::StatusOr<std::string> answer) {
+                      const MutexLock lock(mutex);
+                      result.emplace(std::move(answer));
+                      ended.NotifyAll();
+                    });
+    const MutexLock lock(mutex);
+    while (!result) ended.Wait(mutex);
+    SLUIS_RETURN_IF_ERROR(result->status());
+    Response response;
+    if (!response.ParseFromString(**result))
+      return DataLoss("ANSWER_MALFORMED", "the broker's answer cannot be read");
+    return response;
+  }
+};
+
+AdminClient::AdminClient(std::unique_ptr<State> state) : state_(std::move(state)) {}
+AdminClient::AdminClient(AdminClient&& other) noexcept = default;
+AdminClient& AdminClient::operator=(AdminClient&& other) noexcept = default;
+AdminClient::~AdminClient() = default;
+
+absl::StatusOr<AdminClient> AdminClient::Connect(const AdminOptions& options) {
+  const auto wrong = [](std::string_view reason, std::string_view why) {
+    return WithMetadata(InvalidArgument(reason, why), "option", "target");
+  };
+  if (options.target.empty())
+    return wrong("OPTION_MISSING", "the address of the operator's door is not given");
+  if (!IsLoopback(options.target)) {
+    return wrong("OPTION_INVALID",
+                 "the operator's door has no protection of its own and is called over loopback "
+                 "only: 127.0.0.1, [::1] or localhost, with a port");
+  }
+  auto state = std::make_unique<State>();
+  state->options = options;
+  state->transport = internal::MakeGrpcTransport(
+      grpc::CreateChannel(options.target, grpc::InsecureChannelCredentials()),
+      [target = options.target](std::string_view said) {
+        return internal::Unreachable(target, said);
+      });
+  return AdminClient(std::move(state));
+}
+
+absl::StatusOr<absl::Time> AdminClient::SetDecisionClock(std::optional<absl::Time> now) {
+  v1::SetDecisionClockRequest request;
+  if (now) request.set_now(absl::FormatTime(absl::RFC3339_full, *now, absl::UTCTimeZone()));
+  SLUIS_ASSIGN_OR_RETURN(const auto response,
+                         state_->Call<v1::SetDecisionClockResponse>(
+                             "/sluis.v1.AdminService/SetDecisionClock", request));
+  absl::Time set;
+  std::string error;
+  if (!absl::ParseTime(absl::RFC3339_full, response.now(), &set, &error))
+    return DataLoss("ANSWER_MALFORMED", "the broker's answer holds no instant");
+  return set;
+}
+
+absl::StatusOr<ReloadPolicyAnswer> AdminClient::ReloadPolicy() {
+  SLUIS_ASSIGN_OR_RETURN(const auto response,
+                         state_->Call<v1::ReloadPolicyResponse>(
+                             "/sluis.v1.AdminService/ReloadPolicy", v1::ReloadPolicyRequest()));
+  return ReloadPolicyAnswer{response.policy_hash(),
+                            {response.warnings().begin(), response.warnings().end()}};
+}
+
+}  // namespace sluis::client

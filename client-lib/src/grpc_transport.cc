@@ -1,0 +1,111 @@
+#include "grpc_transport.h"
+
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+
+#include "sluis/base/errors.h"
+#include "sluis/base/mutex.h"
+#include "sluis/wire/status.h"
+
+namespace sluis::client::internal {
+namespace {
+
+using Done = std::function<void(absl::StatusOr<std::string>)>;
+using Explain = std::function<absl::Status(std::string_view)>;
+
+struct UnaryCall {
+  grpc::ClientContext context;
+  grpc::ByteBuffer request;
+  grpc::ByteBuffer response;
+  Done done;
+};
+
+absl::StatusOr<std::string> BytesOf(const grpc::ByteBuffer& buffer) {
+  std::string bytes;
+  std::vector<grpc::Slice> slices;
+  if (buffer.Valid() && !buffer.Dump(&slices).ok())
+    return DataLoss("ANSWER_MALFORMED", "the broker's answer cannot be read");
+  bytes.reserve(buffer.Length());
+  for (const grpc::Slice& slice : slices)
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  return bytes;
+}
+
+absl::Status StatusOf(const grpc::Status& status, const Explain& explain) {
+  absl::Status out = wire::FromWire(
+      {static_cast<int>(status.error_code()), status.error_message(), status.error_details()});
+  if (ReasonOf(out) != "TRANSPORT") return out;
+  switch (out.code()) {
+    case absl::StatusCode::kUnavailable:
+      return explain(status.error_message());
+    case absl::StatusCode::kDeadlineExceeded:
+      return MakeError(absl::StatusCode::kDeadlineExceeded, "TIMEOUT",
+                       "the broker did not answer in time. It may have done what was asked: "
+                       "repeat the call with the same request_id to find out");
+    case absl::StatusCode::kCancelled:
+      return MakeError(absl::StatusCode::kCancelled, "CANCELLED", "the call was cancelled");
+    default:
+      return out;
+  }
+}
+
+class GrpcTransport final : public Transport {
+ public:
+  GrpcTransport(std::shared_ptr<grpc::Channel> channel, Explain explain)
+      : stub_(std::move(channel)), explain_(std::move(explain)) {}
+
+  ~GrpcTransport() override {
+    const MutexLock lock(mutex_);
+    while (under_way_ > 0) all_ended_.Wait(mutex_);
+  }
+
+  void Call(std::string_view method, std::string request, absl::Time deadline, Done done) override {
+    {
+      const MutexLock lock(mutex_);
+      ++under_way_;
+    }
+    auto call = std::make_shared<UnaryCall>();
+    call->context.set_deadline(absl::ToChronoTime(deadline));
+    const grpc::Slice slice(request);
+    call->request = grpc::ByteBuffer(&slice, 1);
+    call->done = std::move(done);
+    UnaryCall* const raw = call.get();
+    stub_.UnaryCall(&raw->context, std::string(method), grpc::StubOptions(), &raw->request,
+                    &raw->response,
+                    [this, call = std::move(call)](const grpc::Status& status) mutable {
+                      if (status.ok()) {
+                        call->done(BytesOf(call->response));
+                      } else {
+                        call->done(StatusOf(status, explain_));
+                      }
+                      // What the caller gave may refer to what ends with this transport.
+                      call->done = nullptr;
+                      // The context holds the channel, and gRPC 1.51 aborts when the last channel
+                      // of a process ends on one of its own threads: before ~GrpcTransport can.
+                      call.reset();
+                      const MutexLock lock(mutex_);
+                      if (--under_way_ == 0) all_ended_.NotifyAll();
+                    });
+  }
+
+ private:
+  grpc::GenericStub stub_;
+  const Explain explain_;
+  Mutex mutex_;
+  CondVar all_ended_;
+  int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> MakeGrpcTransport(std::shared_ptr<grpc::Channel> channel,
+                                             Explain explain) {
+  return std::make_unique<GrpcTransport>(std::move(channel), std::move(explain));
+}
+
+}  // namespace sluis::client::internal

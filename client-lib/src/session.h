@@ -1,0 +1,128 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "envelope.h"
+#include "sequence.h"
+#include "state_file.h"
+#include "transport.h"
+
+#include "sluis/audit/note.h"
+#include "sluis/audit/receipt.h"
+#include "sluis/base/mutex.h"
+#include "sluis/base/uuid.h"
+#include "sluis/client/call.h"
+#include "sluis/client/options.h"
+
+namespace sluis::client::internal {
+
+struct SessionOptions {
+  std::string origin;
+  audit::VerifierKey key;
+  UnverifiedAnswer unverified_answer = UnverifiedAnswer::kWithhold;
+  Sequence sequence = Sequence::kOnlyClient;
+  absl::Duration timeout = absl::Seconds(30);
+};
+
+// A call as it goes out.
+struct Ask {
+  std::string_view method;
+  // Canonical, without known_tree_size.
+  std::string request;
+  // Of the calls that make an entry; nil for those that only read, whose answers have no proof.
+  Uuid request_id;
+  absl::Duration timeout;
+};
+
+// An answer that was verified.
+struct Answer {
+  std::string response;  // what `parts` looks into; for a call that only reads, the whole
+  Envelope parts;
+  Proof proof;
+  std::optional<Entry> earlier;
+};
+
+// Calls, and verifies what comes back. Everything that is said of it in client.h is done here, but
+// the values of fields. Thread-safe.
+class Session {
+ public:
+  using Done = std::function<void(absl::StatusOr<std::unique_ptr<Answer>>)>;
+
+  Session(std::unique_ptr<Transport> transport, SessionOptions options);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // Starts from the checkpoint in the file, and keeps the newest one there. To be called before any
+  // other. DATA_LOSS / STATE_FILE_INVALID when the file holds something else;
+  // PERMISSION_DENIED / FILE_UNREADABLE.
+  absl::Status OpenState(const std::string& path);
+
+  void Call(Ask ask, Done done);
+  absl::StatusOr<std::unique_ptr<Answer>> CallAndWait(Ask ask);
+
+  // Believes a checkpoint that came alone, if its tree continues what we know.
+  absl::Status Believe(std::string_view checkpoint);
+
+  [[nodiscard]] const SessionOptions& options() const { return options_; }
+  [[nodiscard]] audit::ReceiptVerifier& verifier() { return verifier_; }
+  [[nodiscard]] const audit::ReceiptVerifier& verifier() const { return verifier_; }
+  [[nodiscard]] SequenceReport sequence() const { return sequence_.Report(); }
+  absl::Status Flush();
+
+ private:
+  // One receipt to be verified.
+  struct Check {
+    audit::Receipt receipt;
+    audit::Digest answer;
+    bool earlier = false;
+  };
+  struct Call_ {
+    Ask ask;
+    Done done;
+    SequenceTracker::Ticket ticket = 0;
+    std::string body;
+    audit::Digest request;
+    absl::Status error;  // the broker's
+    std::unique_ptr<Answer> answer;
+    std::vector<Check> checks;
+    size_t checked = 0;
+    int fetches = 0;
+    std::vector<uint64_t> numbers;
+  };
+  using CallPtr = std::shared_ptr<Call_>;
+
+  void OnAnswer(const CallPtr& call, absl::StatusOr<std::string> raw);
+  void Verify(const CallPtr& call);
+  void Fetch(const CallPtr& call, const absl::Status& needed);
+  void Finish(const CallPtr& call, absl::Status verified);
+  void FetchProof(uint64_t old_size, uint64_t new_size,
+                  std::function<void(absl::StatusOr<std::vector<audit::Digest>>)> done);
+  absl::Status Extend(std::string_view checkpoint, uint64_t old_size, uint64_t new_size,
+                      const std::vector<audit::Digest>& proof);
+  void Keep();
+  void Ended();
+
+  const SessionOptions options_;
+  audit::ReceiptVerifier verifier_;
+  SequenceTracker sequence_;
+  std::unique_ptr<StateFile> state_;
+
+  Mutex mutex_;
+  CondVar all_ended_;
+  int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+
+  // Last: what it calls back uses the others.
+  std::unique_ptr<Transport> transport_;
+};
+
+}  // namespace sluis::client::internal
