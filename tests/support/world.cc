@@ -81,15 +81,15 @@ v1::Value SampleValue(const pb::Field& field) {
       std::string json = "{";
       if (field.name() == "adres_brp") {
         json +=
-            R"("straat":"GEHEIM straat","huisnummer":"1","postcode":"7601AB","plaats":"Almelo")";
+            R"("straat":"KWIKSTAART straat","huisnummer":"1","postcode":"7601AB","plaats":"Almelo")";
       } else if (field.name() == "afspraken_interventies") {
-        json += R"("afspraak":"GEHEIM afspraak")";
+        json += R"("afspraak":"KWIKSTAART afspraak")";
       } else if (field.name() == "actiehouder_en_termijn") {
-        json += R"("actie":"GEHEIM actie","houder":"GEHEIM houder")";
+        json += R"("actie":"KWIKSTAART actie","houder":"KWIKSTAART houder")";
       } else if (field.name() == "politie_incidenten_art8_12mnd") {
-        json += R"("datum":"2026-03-01","soort":"GEHEIM soort")";
+        json += R"("datum":"2026-03-01","soort":"KWIKSTAART soort")";
       } else {
-        json += R"("omschrijving":"GEHEIM omschrijving")";
+        json += R"("omschrijving":"KWIKSTAART omschrijving")";
       }
       out.set_json(json + "}");
     } else {
@@ -107,8 +107,8 @@ v1::Value SampleValue(const pb::Field& field) {
   return value;
 }
 
-World::World(Transport& transport, const pb::Convenant& convenant)
-    : transport_(transport), convenant_(convenant) {}
+World::World(Transport& transport, const pb::Convenant& convenant, int first_person)
+    : transport_(transport), convenant_(convenant), first_person_(first_person) {}
 
 template <typename Answer, typename Response, typename Req>
 absl::StatusOr<Answer> World::Send(const Side& side, std::string_view method, Req request) {
@@ -194,8 +194,36 @@ absl::Status World::PutProfessionals(const pb::Facts& facts) {
     request.set_active(professional.active());
     if (absl::Status status = put(professional.partij(), request); !status.ok()) {
       left_out_.push_back("professional " + professional.id());
+    } else {
+      professionals_.push_back(professional);
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status World::Leave() {
+  for (const Recorded& besluit : besluiten_) {
+    v1::WithdrawFactRequest request;
+    request.set_fact_id(besluit.id);
+    const absl::Status status = Send<v1::WithdrawFactAnswer, v1::WithdrawFactResponse>(
+                                    besluit.side, "FactService/WithdrawFact", std::move(request))
+                                    .status();
+    if (!status.ok()) return status;
+  }
+  besluiten_.clear();
+  for (const pb::Professional& professional : professionals_) {
+    v1::PutProfessionalRequest request;
+    request.set_request_id(NewRequestId());
+    request.set_professional(professional.id());
+    *request.mutable_hats() = professional.hats();
+    const absl::Status status =
+        transport_
+            .Send<v1::PutProfessionalResponse>(
+                professional.partij(), "/sluis.v1.ProfessionalService/PutProfessional", request)
+            .status();
+    if (!status.ok()) return status;
+  }
+  professionals_.clear();
   return absl::OkStatus();
 }
 
@@ -238,7 +266,7 @@ absl::Status World::AddPersons(const pb::CasusFacts& casus) {
     v1::AddPersonRequest request;
     request.set_casus_id(casus_id_);
     if (person.bsn_valid()) {
-      request.set_bsn(TestBsn(number));
+      request.set_bsn(TestBsn(first_person_ + number));
       request.set_bsn_verified(person.bsn_verified());
     }
     request.set_urgent(person.birth_date().empty());
@@ -422,9 +450,11 @@ absl::Status World::RecordOne(const Side& side, pb::Fact fact, bool in_casus,
   if (in_casus) request.set_casus_id(casus_id_);
   *request.mutable_fact() = std::move(fact);
   request.set_reference("dossier 1");
-  const absl::Status status = Send<v1::RecordFactAnswer, v1::RecordFactResponse>(
-                                  side, "FactService/RecordFact", std::move(request))
-                                  .status();
+  const bool besluit = request.fact().has_besluit();
+  const auto answer = Send<v1::RecordFactAnswer, v1::RecordFactResponse>(
+      side, "FactService/RecordFact", std::move(request));
+  if (answer.ok() && besluit) besluiten_.push_back({side, answer->fact_id()});
+  const absl::Status& status = answer.status();
   // An incomplete record is not taken, and counts as absent just so.
   if (IsReason(status, "MALFORMED")) {
     left_out_.push_back(
@@ -456,6 +486,8 @@ absl::Status World::Record(const policy::ExpandedStep& step) {
     std::string error;
     if (!absl::ParseTime(absl::RFC3339_full, withdrawn_at, &at, &error))
       return absl::InternalError("a withdrawal without instant");
+    // One that is yet to come has not been recorded yet.
+    if (at > step.now) continue;
     SLUIS_RETURN_IF_ERROR(transport_.SetClock(at));
     v1::WithdrawConsentRequest withdraw;
     withdraw.set_consent_id(answer->consent_id());
@@ -470,7 +502,7 @@ absl::Status World::Record(const policy::ExpandedStep& step) {
     decision.clear_casus();
     // Cases name who decided; on the wire it is a professional on record.
     decision.set_professional(kActor);
-    if (decision.reason().empty()) decision.set_reason("GEHEIM reden");
+    if (decision.reason().empty()) decision.set_reason("KWIKSTAART reden");
     pb::Fact fact;
     *fact.mutable_decision() = std::move(decision);
     SLUIS_RETURN_IF_ERROR(RecordOne(side, std::move(fact), true, "decision"));
@@ -520,7 +552,7 @@ absl::Status World::Record(const policy::ExpandedStep& step) {
     const Side side = side_of(objection.source());
     if (!objection.person().empty()) objection.set_person(person(side, objection.person()));
     objection.clear_casus();
-    if (objection.reason().empty()) objection.set_reason("GEHEIM bezwaar");
+    if (objection.reason().empty()) objection.set_reason("KWIKSTAART bezwaar");
     if (!objection.withdrawn_at().empty()) continue;
     pb::Fact fact;
     *fact.mutable_objection() = std::move(objection);
@@ -554,7 +586,7 @@ absl::Status World::Record(const policy::ExpandedStep& step) {
   for (pb::RightsException exception : facts.rights_exceptions()) {
     const Side side = opener_;
     exception.set_person(person(side, exception.person()));
-    if (exception.reason().empty()) exception.set_reason("GEHEIM grond");
+    if (exception.reason().empty()) exception.set_reason("KWIKSTAART grond");
     pb::Fact fact;
     *fact.mutable_rights_exception() = std::move(exception);
     SLUIS_RETURN_IF_ERROR(RecordOne(side, std::move(fact), false, "rights_exception"));
@@ -627,7 +659,7 @@ absl::Status World::Close(const pb::CasusFacts& casus) {
   }
   v1::CloseCasusRequest request;
   request.set_casus_id(casus_id_);
-  request.set_reason("GEHEIM reden van sluiten");
+  request.set_reason("KWIKSTAART reden van sluiten");
   return Send<v1::CloseCasusAnswer, v1::CloseCasusResponse>(
              HolderOf(rule->hats()), "CasusService/CloseCasus", std::move(request))
       .status();

@@ -22,7 +22,7 @@ namespace sluis::testing {
 // A value that a field of this form can have. Its texts hold kSecretMark, so that a scan finds
 // them.
 v1::Value SampleValue(const policy::v1::Field& field);
-inline constexpr std::string_view kSecretMark = "GEHEIM";
+inline constexpr std::string_view kSecretMark = "KWIKSTAART";
 
 // Nine digits with leading 9 that satisfy the 11-proef: a test number. Different for each `n`.
 std::string TestBsn(int n);
@@ -31,13 +31,20 @@ std::string TestBsn(int n);
 // what is its own to do, and maps the ids of the case to those of the wire.
 class World {
  public:
-  World(Transport& transport, const policy::v1::Convenant& convenant);
+  // In a broker that knows other worlds already, `first_person` keeps their persons apart: a BSN is
+  // one person everywhere. Each world uses fewer than kMaxPersons.
+  World(Transport& transport, const policy::v1::Convenant& convenant, int first_person = 0);
+  static constexpr int kMaxPersons = 20;
 
   // Makes the facts of a step true in a broker that knows nothing yet, and sets its clock to the
   // step's instant. What no partij can record is left out and stands in `left_out()`; an error is
   // something that should have worked.
   absl::Status Build(const policy::ExpandedStep& step);
   [[nodiscard]] const std::vector<std::string>& left_out() const { return left_out_; }
+
+  // Takes back what concerns more than this world's casus: facts of a partij as such, and the
+  // professionals of the case. The next world in the same broker starts clean.
+  absl::Status Leave();
 
   // The request of a step, on the wire.
   v1::RequestFieldsRequest Request(const policy::v1::DecisionRequest& request);
@@ -78,10 +85,17 @@ class World {
 
   Transport& transport_;
   const policy::v1::Convenant& convenant_;
+  const int first_person_;
   Side opener_;
   std::string casus_id_;
   std::map<std::pair<std::string, std::string>, std::string> person_ids_;
   std::vector<std::string> left_out_;
+  struct Recorded {
+    Side side;
+    std::string id;
+  };
+  std::vector<Recorded> besluiten_;
+  std::vector<policy::v1::Professional> professionals_;
 };
 
 }  // namespace sluis::testing
