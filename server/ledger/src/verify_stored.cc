@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -57,10 +58,7 @@ class Verification {
       for (const audit::Tile& tile : batch.ChangedTiles()) {
         // A partial tile of this chunk may be wider in the store.
         SLUIS_ASSIGN_OR_RETURN(const auto stored, reader_.Tile(tile.level, tile.index));
-        if (!stored || std::string_view(*stored).substr(0, tile.hashes.size()) != tile.hashes) {
-          Problem(absl::StrCat("tile ", tile.level, "/", tile.index,
-                               " does not belong to the entries"));
-        }
+        Tile(tile, stored.value_or(std::string()));
       }
       tree->Commit(std::move(batch));
     }
@@ -68,18 +66,51 @@ class Verification {
       Problem(absl::StrCat("the log has ", next, " entries, its head says ", head.size));
     }
     Head(origin, key, head, tree->head());
-    for (const auto& [partij, last] : last_number_) {
-      SLUIS_ASSIGN_OR_RETURN(const auto stored, reader_.Get(store::Table::kCounter, partij));
-      if (!stored || stored->size() != 8 || ReadU64(*stored) != last) {
-        Problem(absl::StrCat("the counter of ", partij, " does not fit its entries"));
-      }
-    }
+    SLUIS_RETURN_IF_ERROR(Counters());
     return problems_;
   }
 
  private:
   void Problem(std::string text) {
     if (problems_.size() < kMaxProblems) problems_.push_back(std::move(text));
+  }
+
+  void Tile(const audit::Tile& rebuilt, std::string_view stored) {
+    if (stored.substr(0, rebuilt.hashes.size()) == rebuilt.hashes) return;
+    std::string text =
+        absl::StrCat("tile ", rebuilt.level, "/", rebuilt.index, " does not belong to the entries");
+    if (rebuilt.level == 0) {
+      // Its hashes are those of the leaves, so the first that differs is the place.
+      const auto differs =
+          std::mismatch(rebuilt.hashes.begin(), rebuilt.hashes.end(), stored.begin(), stored.end());
+      const auto at = static_cast<size_t>(differs.first - rebuilt.hashes.begin());
+      absl::StrAppend(&text, ", first at entry ",
+                      rebuilt.index * audit::kTileWidth + at / audit::Digest::kSize);
+    }
+    Problem(std::move(text));
+  }
+
+  // Every partij's counter is the number of its last entry, and there are no others.
+  absl::Status Counters() {
+    std::map<std::string, uint64_t> left = last_number_;
+    std::string after;
+    for (;;) {
+      SLUIS_ASSIGN_OR_RETURN(const auto counters,
+                             reader_.Scan(store::Table::kCounter, "", after, kChunk));
+      for (const store::Document& counter : counters) {
+        const auto found = left.find(counter.key);
+        if (found == left.end() || counter.value.size() != 8 ||
+            ReadU64(counter.value) != found->second) {
+          Problem(absl::StrCat("the counter of ", counter.key, " does not fit its entries"));
+        }
+        if (found != left.end()) left.erase(found);
+      }
+      if (counters.size() < kChunk) break;
+      after = counters.back().key;
+    }
+    for (const auto& [partij, last] : left)
+      Problem(absl::StrCat("the counter of ", partij, " is missing"));
+    return absl::OkStatus();
   }
 
   void Entry(const store::EntryRow& entry) {
@@ -101,7 +132,8 @@ class Verification {
     if (record.partij_seq() != leaf->partij_seq || record.decided_at() != leaf->time_us ||
         entry.kind != leaf->kind || entry.time != leaf->time_us ||
         entry.caller != record.caller() || entry.casus_id != record.casus_id() ||
-        entry.pseudonym != record.pseudonym()) {
+        entry.pseudonym != record.pseudonym() ||
+        (record.has_decision() && entry.source != record.decision().source_partij())) {
       Problem(absl::StrCat("entry ", entry.index, ": columns, record and leaf differ"));
     }
     if (record.partij_seq() == 0) return;
