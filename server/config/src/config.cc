@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "sluis/config/v1/config.pb.h"
@@ -69,11 +70,13 @@ class Checker {
 
   std::string Address(Path path, const std::string& given) {
     const size_t colon = given.rfind(':');
+    int port = 0;
     if (given.empty()) {
       Error(path, "VALUE_MISSING", "missing");
     } else if (colon == std::string::npos || colon == 0 || colon + 1 == given.size() ||
                !std::all_of(given.begin() + static_cast<std::ptrdiff_t>(colon) + 1, given.end(),
-                            [](char c) { return c >= '0' && c <= '9'; })) {
+                            [](char c) { return c >= '0' && c <= '9'; }) ||
+               !absl::SimpleAtoi(given.substr(colon + 1), &port) || port > 65535) {
       Error(path, "VALUE_INVALID", "not an address and port, such as 0.0.0.0:8443");
     }
     return given;

@@ -36,11 +36,22 @@ const EVP_CIPHER* Aes256Gcm() {
   return cipher;
 }
 
-EVP_CIPHER_CTX* ThreadCipher() {
-  thread_local const Cipher context(EVP_CIPHER_CTX_new());
-  EVP_CIPHER_CTX_reset(context.get());
-  return context.get();
-}
+// A context is made once a thread. It is reset after use, not before: it holds the expanded key.
+class CipherInUse {
+ public:
+  CipherInUse() : context_(OfThread()) {}
+  CipherInUse(const CipherInUse&) = delete;
+  CipherInUse& operator=(const CipherInUse&) = delete;
+  ~CipherInUse() { EVP_CIPHER_CTX_reset(context_); }
+  [[nodiscard]] EVP_CIPHER_CTX* get() const { return context_; }
+
+ private:
+  static EVP_CIPHER_CTX* OfThread() {
+    thread_local const Cipher context(EVP_CIPHER_CTX_new());
+    return context.get();
+  }
+  EVP_CIPHER_CTX* const context_;
+};
 
 const unsigned char* Data(std::string_view bytes) { return AsBytes(bytes).data(); }
 unsigned char* Data(std::string& bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
@@ -90,7 +101,8 @@ absl::StatusOr<std::string> Seal(const SecretBytes& key, std::string_view contex
   unsigned char* const nonce = Data(out);
   unsigned char* const body = nonce + kNonceBytes;
   unsigned char* const tag = body + plaintext.size();
-  EVP_CIPHER_CTX* const cipher = ThreadCipher();
+  const CipherInUse in_use;
+  EVP_CIPHER_CTX* const cipher = in_use.get();
   int written = 0;
   int last = 0;
   if (RAND_bytes(nonce, kNonceBytes) != 1 ||
@@ -113,7 +125,8 @@ absl::StatusOr<std::string> Open(const SecretBytes& key, std::string_view contex
   const std::string_view body = sealed.substr(kNonceBytes, sealed.size() - kNonceBytes - kTagBytes);
   std::string tag(sealed.substr(sealed.size() - kTagBytes));
   std::string out(body.size(), '\0');
-  EVP_CIPHER_CTX* const cipher = ThreadCipher();
+  const CipherInUse in_use;
+  EVP_CIPHER_CTX* const cipher = in_use.get();
   int written = 0;
   int last = 0;
   if (EVP_DecryptInit_ex(cipher, Aes256Gcm(), nullptr, Data(key.Reveal()), Data(nonce)) != 1 ||

@@ -75,11 +75,12 @@ absl::Status CheckObject(const std::string& path, const std::string& text,
       if (member.required) return Malformed(absl::StrCat(path, ".", name), "missing");
       continue;
     }
-    const bool good = member.type == MemberType::kNumber ? found->is_number()
-                      : !found->is_string()              ? false
-                      : member.type == MemberType::kDay
-                          ? CivilDate::Parse(found->get<std::string>()).ok()
-                          : IsCleanText(found->get<std::string>(), true);
+    const bool good =
+        member.type == MemberType::kNumber ? found->is_number()
+        : !found->is_string()              ? false
+        : member.type == MemberType::kDay
+            ? CivilDate::Parse(found->get<std::string>()).ok()
+            : IsCleanText(found->get<std::string>(), true) && !IsBlank(found->get<std::string>());
     if (!good) return Malformed(absl::StrCat(path, ".", name), "not of the form of this member");
   }
   for (const auto& [name, value] : object.items()) {

@@ -18,7 +18,7 @@ struct SqliteDb::Cache {
 };
 
 Statement::Statement(Statement&& other) noexcept
-    : db_(other.db_), statement_(std::exchange(other.statement_, nullptr)) {}
+    : db_(other.db_), statement_(std::exchange(other.statement_, nullptr)), bound_(other.bound_) {}
 
 Statement::~Statement() {
   if (statement_ == nullptr) return;
@@ -27,18 +27,24 @@ Statement::~Statement() {
 }
 
 Statement& Statement::Bind(int position, int64_t value) {
-  sqlite3_bind_int64(statement_, position, value);
+  Remember(sqlite3_bind_int64(statement_, position, value));
   return *this;
 }
 
 Statement& Statement::Bind(int position, std::string_view bytes) {
   // A null pointer would bind NULL; an empty blob is a value.
-  sqlite3_bind_blob64(statement_, position, bytes.empty() ? "" : bytes.data(), bytes.size(),
-                      SQLITE_STATIC);
+  Remember(sqlite3_bind_blob64(statement_, position, bytes.empty() ? "" : bytes.data(),
+                               bytes.size(), SQLITE_STATIC));
   return *this;
 }
 
+void Statement::Remember(int code) {
+  if (bound_ == SQLITE_OK) bound_ = code;
+}
+
 absl::StatusOr<bool> Statement::Step() {
+  // A parameter that was not bound is NULL, and NULL finds nothing: an objection, say.
+  if (bound_ != SQLITE_OK) return db_->Error(bound_);
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
@@ -104,7 +110,11 @@ absl::Status SqliteDb::Execute(const std::string& sql) {
 
 absl::StatusOr<Statement> SqliteDb::Prepare(std::string_view sql) {
   const auto found = cache_->statements.find(sql);
-  if (found != cache_->statements.end()) return Statement(*this, found->second);
+  if (found != cache_->statements.end()) {
+    if (sqlite3_stmt_busy(found->second) != 0)
+      return Internal("STATEMENT_IN_USE", "a prepared statement is used twice at once");
+    return Statement(*this, found->second);
+  }
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);

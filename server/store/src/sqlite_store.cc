@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "sluis/base/errors.h"
 #include "sluis/base/mutex.h"
@@ -70,6 +70,9 @@ const TableSql& SqlOf(Table table) {
   return all[static_cast<size_t>(table)];
 }
 
+// Indexes are signed in SQLite.
+constexpr auto kLastIndex = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+
 constexpr std::string_view kEntryColumns =
     "idx, leaf, salt, record, answer, texts, time, kind, caller, source, casus_id, pseudonym";
 
@@ -126,6 +129,7 @@ class Reading {
   }
 
   absl::StatusOr<std::vector<EntryRow>> Entries(uint64_t start, size_t limit) {
+    if (start > kLastIndex) return std::vector<EntryRow>();
     SLUIS_ASSIGN_OR_RETURN(
         auto query, db_.Prepare("SELECT idx, leaf, salt, record, answer, texts, time, kind, caller,"
                                 " source, casus_id, pseudonym FROM entry WHERE idx >= ?1"
@@ -136,6 +140,13 @@ class Reading {
 
   absl::StatusOr<std::vector<EntryRow>> Search(const EntryFilter& filter, uint64_t start,
                                                size_t limit) {
+    if (start > kLastIndex) return std::vector<EntryRow>();
+    uint64_t kinds = 0;
+    for (const int kind : filter.kinds) {
+      if (kind < 0 || kind > 62) return InvalidArgument("KIND_RANGE", "a kind is from 0 to 62");
+      kinds |= uint64_t{1} << kind;
+    }
+    // Few texts, whatever is asked: each is prepared once and kept.
     std::string sql =
         absl::StrCat("SELECT ", std::string(kEntryColumns), " FROM entry WHERE idx >= ?1");
     const auto when = [&](bool given, std::string_view condition) {
@@ -148,8 +159,7 @@ class Reading {
     when(!filter.casus_id.empty(), "casus_id = ?7 AND casus_id <> x''");
     when(!filter.pseudonym.empty(), "pseudonym = ?8 AND pseudonym <> x''");
     when(!filter.party_view.empty(), "(caller = ?9 OR source = ?9)");
-    if (!filter.kinds.empty())
-      absl::StrAppend(&sql, " AND kind IN (", absl::StrJoin(filter.kinds, ","), ")");
+    when(!filter.kinds.empty(), "kind BETWEEN 0 AND 62 AND ((1 << kind) & ?10) <> 0");
     sql += " ORDER BY idx LIMIT ?2";
     SLUIS_ASSIGN_OR_RETURN(auto query, db_.Prepare(sql));
     query.Bind(1, static_cast<int64_t>(start)).Bind(2, static_cast<int64_t>(limit));
@@ -160,6 +170,7 @@ class Reading {
     if (!filter.casus_id.empty()) query.Bind(7, filter.casus_id);
     if (!filter.pseudonym.empty()) query.Bind(8, filter.pseudonym);
     if (!filter.party_view.empty()) query.Bind(9, filter.party_view);
+    if (!filter.kinds.empty()) query.Bind(10, static_cast<int64_t>(kinds));
     return Collect(query);
   }
 
@@ -406,7 +417,10 @@ absl::StatusOr<std::unique_ptr<Reader>> SqliteStore::Read() {
     SLUIS_ASSIGN_OR_RETURN(db, SqliteDb::Open(path_, SqliteDb::Mode::kReadOnly));
   }
   SLUIS_RETURN_IF_ERROR(db->Execute("BEGIN"));
-  return std::make_unique<SqliteReader>(*this, std::move(db));
+  auto reader = std::make_unique<SqliteReader>(*this, std::move(db));
+  // The state of a SQLite transaction is that of its first read.
+  SLUIS_RETURN_IF_ERROR(reader->Head().status());
+  return reader;
 }
 
 }  // namespace

@@ -167,8 +167,15 @@ absl::Status Vault::DestroyKey(const Uuid& owner) {
     static_cast<void>(state_->db->Execute("ROLLBACK"));
     return status;
   }
-  // The write-ahead log still holds the page as it was.
-  return state_->db->Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  // The write-ahead log still holds the page as it was. That somebody else is reading is a result
+  // here and no error.
+  SLUIS_ASSIGN_OR_RETURN(auto truncate, state_->db->Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
+  SLUIS_ASSIGN_OR_RETURN(const bool row, truncate.Step());
+  if (!row || truncate.Int(0) != 0) {
+    return Unavailable("STORE_LOCKED",
+                       "the key is destroyed, but another process keeps its old page readable");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Vault::HasKey(const Uuid& owner) {
@@ -193,6 +200,28 @@ absl::StatusOr<std::string> Vault::Open(const Uuid& owner, std::string_view use,
                                         std::string_view sealed) {
   SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
   return crypto::Open(*key, Context(owner, use), sealed);
+}
+
+absl::StatusOr<SecretBytes> Vault::AnswerKey(const Uuid& owner, const Uuid& request_id) {
+  SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
+  // HKDF-Expand (RFC 5869) for one block of output.
+  std::string info = "sluis answer v1";
+  info.append(request_id.bytes());
+  info.push_back('\x01');
+  SLUIS_ASSIGN_OR_RETURN(std::string derived, crypto::Hmac(*key, info));
+  return SecretBytes::Take(std::move(derived));
+}
+
+absl::StatusOr<std::string> Vault::SealAnswer(const Uuid& owner, const Uuid& request_id,
+                                              std::string_view answer) {
+  SLUIS_ASSIGN_OR_RETURN(const SecretBytes key, AnswerKey(owner, request_id));
+  return crypto::Seal(key, Context(owner, "answer"), answer);
+}
+
+absl::StatusOr<std::string> Vault::OpenAnswer(const Uuid& owner, const Uuid& request_id,
+                                              std::string_view sealed) {
+  SLUIS_ASSIGN_OR_RETURN(const SecretBytes key, AnswerKey(owner, request_id));
+  return crypto::Open(key, Context(owner, "answer"), sealed);
 }
 
 absl::StatusOr<std::string> Vault::Pseudonym(const Uuid& person) const {

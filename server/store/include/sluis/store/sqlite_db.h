@@ -27,7 +27,8 @@ class Statement {
   Statement& operator=(const Statement&) = delete;
   ~Statement();
 
-  // Positions count from 1. Bytes are borrowed until the statement ends.
+  // Positions count from 1. Bytes are borrowed until the statement ends. What could not be bound is
+  // the error of the next step.
   Statement& Bind(int position, int64_t value);
   Statement& Bind(int position, std::string_view bytes);
   // True while there is a row.
@@ -40,8 +41,10 @@ class Statement {
  private:
   friend class SqliteDb;
   Statement(SqliteDb& db, sqlite3_stmt* statement) : db_(&db), statement_(statement) {}
+  void Remember(int code);
   SqliteDb* db_;
   sqlite3_stmt* statement_;
+  int bound_ = 0;
 };
 
 // One connection. Not thread-safe. Errors are UNAVAILABLE / STORE_FAILED, or DATA_LOSS /
@@ -55,7 +58,8 @@ class SqliteDb {
   ~SqliteDb();
 
   absl::Status Execute(const std::string& sql);
-  // Prepared once per text and kept. One use at a time.
+  // Prepared once per text and kept: texts are few and fixed. One use at a time, INTERNAL /
+  // STATEMENT_IN_USE otherwise.
   absl::StatusOr<Statement> Prepare(std::string_view sql);
   [[nodiscard]] absl::Status Error(int code) const;
 

@@ -61,7 +61,7 @@ struct EntryRow {
 struct EntryFilter {
   std::optional<int64_t> from;
   std::optional<int64_t> until;  // exclusive
-  std::vector<int> kinds;        // empty: all
+  std::vector<int> kinds;        // each from 0 to 62; empty: all
   std::string caller;
   std::string source;
   std::string casus_id;

@@ -39,6 +39,8 @@ class Vault {
   absl::StatusOr<Uuid> PersonWithBsn(std::string_view bsn);
   // Destroys the key and the index entries of its owner: overwritten in the file, the write-ahead
   // log truncated, forgotten in memory. Durable when OK. OK also when there is no such key.
+  // UNAVAILABLE / STORE_LOCKED: nobody can use the key any more, but another process that reads the
+  // file keeps the old page from being overwritten; to be repeated.
   absl::Status DestroyKey(const Uuid& owner);
   [[nodiscard]] absl::StatusOr<bool> HasKey(const Uuid& owner);
 
@@ -51,6 +53,15 @@ class Vault {
   absl::StatusOr<std::string> Open(const Uuid& owner, std::string_view use,
                                    std::string_view sealed);
 
+  // The same for answers, each under a key of its own, derived from the owner's and the request_id.
+  // One key must not seal more than 2^32 messages with random nonces (NIST SP 800-38D, 8.3), and
+  // the broker answers more often; besides, only who knows the request_id can have its answer
+  // opened.
+  absl::StatusOr<std::string> SealAnswer(const Uuid& owner, const Uuid& request_id,
+                                         std::string_view answer);
+  absl::StatusOr<std::string> OpenAnswer(const Uuid& owner, const Uuid& request_id,
+                                         std::string_view sealed);
+
   // The name of a person in the audit log: keyed, 16 bytes, the same in every entry, not reversible
   // without the broker's key.
   [[nodiscard]] absl::StatusOr<std::string> Pseudonym(const Uuid& person) const;
@@ -61,6 +72,7 @@ class Vault {
 
  private:
   struct State;
+  absl::StatusOr<SecretBytes> AnswerKey(const Uuid& owner, const Uuid& request_id);
   explicit Vault(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
