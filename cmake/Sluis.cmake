@@ -39,7 +39,9 @@ function(sluis_library room)
   _sluis_common(${target})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${room})
   if(arg_INSTALL)
-    install(TARGETS ${target} EXPORT sluisTargets FILE_SET HEADERS)
+    install(TARGETS ${target} EXPORT sluisTargets
+      ARCHIVE COMPONENT sluis_development
+      FILE_SET HEADERS COMPONENT sluis_development)
   endif()
 endfunction()
 
@@ -68,7 +70,7 @@ function(sluis_proto_library name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf ${arg_DEPS})
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON EXPORT_NAME ${name})
-  install(TARGETS ${target} EXPORT sluisTargets)
+  install(TARGETS ${target} EXPORT sluisTargets ARCHIVE COMPONENT sluis_development)
 endfunction()
 
 # sluis_grpc_library(<name> PROTOS … DEPS …): the service classes of protos whose messages are in

@@ -100,4 +100,26 @@ absl::StatusOr<ReloadPolicyAnswer> AdminClient::ReloadPolicy() {
                             {response.warnings().begin(), response.warnings().end()}};
 }
 
+absl::StatusOr<ReloadPolicyAnswer> AdminClient::ProposePolicy(const std::string& operator_id,
+                                                              const std::string& from) {
+  v1::ProposePolicyRequest request;
+  request.set_operator_id(operator_id);
+  request.set_from(from);
+  SLUIS_ASSIGN_OR_RETURN(const auto response, state_->Call<v1::ProposePolicyResponse>(
+                                                  "/sluis.v1.AdminService/ProposePolicy", request));
+  return ReloadPolicyAnswer{response.policy_hash(),
+                            {response.warnings().begin(), response.warnings().end()}};
+}
+
+absl::StatusOr<std::string> AdminClient::ActivatePolicy(const std::string& operator_id,
+                                                        const std::string& policy_hash) {
+  v1::ActivatePolicyRequest request;
+  request.set_operator_id(operator_id);
+  request.set_policy_hash(policy_hash);
+  SLUIS_ASSIGN_OR_RETURN(
+      const auto response,
+      state_->Call<v1::ActivatePolicyResponse>("/sluis.v1.AdminService/ActivatePolicy", request));
+  return response.from();
+}
+
 }  // namespace sluis::client

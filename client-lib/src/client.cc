@@ -24,7 +24,6 @@ namespace sluis::client {
 namespace {
 
 using internal::Answer;
-using internal::Ask;
 using internal::Session;
 
 constexpr std::string_view kRequestFields = "/sluis.v1.SharingService/RequestFields";
@@ -84,7 +83,7 @@ absl::StatusOr<Done> SendForNothing(Session& session, std::string_view method,
 
 // A call that only reads.
 template <typename Message, typename Request>
-absl::StatusOr<Message> Ask_(Session& session, std::string_view method, const Request& request) {
+absl::StatusOr<Message> AskFor(Session& session, std::string_view method, const Request& request) {
   SLUIS_ASSIGN_OR_RETURN(
       const std::unique_ptr<Answer> answer,
       session.CallAndWait({method, wire::Canonical(request), Uuid(), absl::ZeroDuration()}));
@@ -294,7 +293,7 @@ absl::StatusOr<CasusView> Client::GetCasus(const std::string& casus_id) {
   message.set_casus_id(casus_id);
   SLUIS_ASSIGN_OR_RETURN(
       const auto response,
-      Ask_<v1::GetCasusResponse>(*session_, "/sluis.v1.CasusService/GetCasus", message));
+      AskFor<v1::GetCasusResponse>(*session_, "/sluis.v1.CasusService/GetCasus", message));
   return internal::Read(response.casus());
 }
 
@@ -304,7 +303,7 @@ absl::StatusOr<CasusPage> Client::ListCasussen(const Page& page) {
   message.set_page_token(page.token);
   SLUIS_ASSIGN_OR_RETURN(
       const auto response,
-      Ask_<v1::ListCasussenResponse>(*session_, "/sluis.v1.CasusService/ListCasussen", message));
+      AskFor<v1::ListCasussenResponse>(*session_, "/sluis.v1.CasusService/ListCasussen", message));
   CasusPage out;
   for (const v1::CasusView& casus : response.casussen())
     out.casussen.push_back(internal::Read(casus));
@@ -458,7 +457,7 @@ absl::StatusOr<ProfessionalPage> Client::ListProfessionals(const Page& page) {
   message.set_page_token(page.token);
   SLUIS_ASSIGN_OR_RETURN(
       const auto response,
-      Ask_<v1::ListProfessionalsResponse>(
+      AskFor<v1::ListProfessionalsResponse>(
           *session_, "/sluis.v1.ProfessionalService/ListProfessionals", message));
   ProfessionalPage out;
   for (const auto& in : response.professionals()) {
@@ -505,7 +504,7 @@ absl::StatusOr<ReadEntriesAnswer> Client::ReadEntries(const Context& context,
 }
 
 absl::StatusOr<Checkpoint> Client::GetCheckpoint() {
-  SLUIS_ASSIGN_OR_RETURN(const auto response, Ask_<v1::GetCheckpointResponse>(
+  SLUIS_ASSIGN_OR_RETURN(const auto response, AskFor<v1::GetCheckpointResponse>(
                                                   *session_, "/sluis.v1.AuditService/GetCheckpoint",
                                                   v1::GetCheckpointRequest()));
   SLUIS_RETURN_IF_ERROR(session_->Believe(response.checkpoint()));
@@ -526,7 +525,7 @@ absl::StatusOr<InclusionProof> Client::GetInclusionProof(const InclusionProofReq
   }
   message.set_tree_size(request.tree_size);
   SLUIS_ASSIGN_OR_RETURN(const auto response,
-                         Ask_<v1::GetInclusionProofResponse>(
+                         AskFor<v1::GetInclusionProofResponse>(
                              *session_, "/sluis.v1.AuditService/GetInclusionProof", message));
   InclusionProof out{response.leaf(),      response.index(),      {},
                      response.tree_size(), response.checkpoint(), false};
@@ -555,7 +554,7 @@ absl::StatusOr<ConsistencyProof> Client::GetConsistencyProof(uint64_t old_size, 
   message.set_old_size(old_size);
   message.set_new_size(new_size);
   SLUIS_ASSIGN_OR_RETURN(const auto response,
-                         Ask_<v1::GetConsistencyProofResponse>(
+                         AskFor<v1::GetConsistencyProofResponse>(
                              *session_, "/sluis.v1.AuditService/GetConsistencyProof", message));
   ConsistencyProof out;
   for (const std::string& bytes : response.hashes()) {

@@ -24,6 +24,8 @@ namespace {
 using internal::TlsFiles;
 using internal::Transport;
 
+constexpr size_t kMostBytes = size_t{1} << 30;
+
 std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const TlsFiles& files) {
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = files.ca;
@@ -34,8 +36,9 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const T
   arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_answer_bytes));
   // Another client of this process may have another certificate: never share its connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  // What must not go unnoticed is not tried again behind our back.
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // No retry policy from DNS: only what the broker never saw (a connection that came to its age) is
+  // sent again behind our back.
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
   auto channel = grpc::CreateCustomChannel(options.target, grpc::SslCredentials(tls), arguments);
   Wipe(tls.pem_private_key);
   return channel;
@@ -69,8 +72,7 @@ absl::Status CheckOptions(const ClientOptions& options) {
   }
   if (options.timeout <= absl::ZeroDuration())
     return option(InvalidArgument("OPTION_INVALID", "the timeout is not positive"), "timeout");
-  constexpr size_t kMost = size_t{1} << 30;
-  if (options.max_answer_bytes == 0 || options.max_answer_bytes > kMost) {
+  if (options.max_answer_bytes == 0 || options.max_answer_bytes > kMostBytes) {
     return option(InvalidArgument("OPTION_INVALID", "not between 1 byte and 1 GiB"),
                   "max_answer_bytes");
   }

@@ -49,25 +49,31 @@ std::vector<std::string> Strings(const Repeated& in) {
   return {in.begin(), in.end()};
 }
 
-// Where the JSON parser stopped, from the text of its error: "(path) name: …" or "(path): …". The
-// rest of that text may quote content.
+// How the JSON parser ends its error about a name.
+constexpr std::string_view kUnknownName = ": Cannot find field.";
+
+bool IsName(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+// Where the JSON parser stopped, from the text of its error: "(path): …", "(path) name: …" or, at
+// the root, "name: …". The rest of that text may quote content.
 std::string ElementIn(std::string_view error) {
   std::string element = "fact";
-  if (error.empty() || error.front() != '(') return element;
-  const size_t end = error.find(')');
-  if (end == std::string_view::npos) return element;
-  const std::string_view path = error.substr(1, end - 1);
-  if (!path.empty()) element.append(".").append(path);
-  error.remove_prefix(end + 1);
-  const size_t colon = error.find(':');
-  if (colon == std::string_view::npos || error.substr(0, 1) != " ") return element;
-  const std::string_view name = error.substr(1, colon - 1);
-  const bool is_name =
-      !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '_';
-      });
-  if (is_name) element.append(".").append(name);
+  if (error.substr(0, 1) == "(") {
+    const size_t end = error.find(')');
+    if (end == std::string_view::npos) return element;
+    const std::string_view path = error.substr(1, end - 1);
+    if (!path.empty()) element.append(".").append(path);
+    error.remove_prefix(end + 1);
+    if (error.substr(0, 1) == " ") error.remove_prefix(1);
+  }
+  const std::string_view name = error.substr(0, error.find(':'));
+  if (error.size() == name.size() + kUnknownName.size() &&
+      error.substr(name.size()) == kUnknownName && IsName(name))
+    element.append(".").append(name);
   return element;
 }
 

@@ -16,6 +16,12 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
+// Numbers of fields that every response has in common.
+constexpr int kAnswer = 1;
+constexpr int kValues = 2;
+constexpr int kEarlier = 3;
+constexpr int kReceipts = 15;
+
 absl::Status Unreadable() {
   return DataLoss("ANSWER_MALFORMED", "the broker's answer cannot be read");
 }
@@ -61,15 +67,11 @@ absl::StatusOr<std::vector<audit::Digest>> ReadDigests(
 }  // namespace
 
 absl::StatusOr<Envelope> OpenEnvelope(std::string_view response) {
-  constexpr int kAnswer = 1;
-  constexpr int kValues = 2;
-  constexpr int kEarlier = 3;
-  constexpr int kReceipts = 15;
   SLUIS_ASSIGN_OR_RETURN(auto fields, Split(response));
   Envelope envelope;
   SLUIS_ASSIGN_OR_RETURN(envelope.answer, Single(fields, kAnswer));
   envelope.values = std::move(fields[kValues]);
-  if (fields.count(kEarlier) != 0) {
+  if (fields.contains(kEarlier)) {
     SLUIS_ASSIGN_OR_RETURN(const std::string_view bytes, Single(fields, kEarlier));
     SLUIS_ASSIGN_OR_RETURN(auto inner, Split(bytes));
     envelope.earlier.emplace();

@@ -18,6 +18,7 @@ namespace sluis::client::internal {
 namespace {
 
 constexpr std::string_view kConsistency = "/sluis.v1.AuditService/GetConsistencyProof";
+constexpr std::string_view kTestSuffix = " TEST_DATA_ONLY";
 // While other answers move the trusted head on, a proof that was fetched may come too late.
 constexpr int kFetches = 8;
 constexpr absl::Duration kFetchTimeout = absl::Seconds(10);
@@ -77,9 +78,8 @@ absl::Status Explained(absl::Status status, bool test_data_only) {
   if (ReasonOf(status) != "CHECKPOINT_ORIGIN") return status;
   const auto metadata = MetadataOf(status);
   const auto origin = metadata.find("origin");
-  constexpr std::string_view kSuffix = " TEST_DATA_ONLY";
-  if (test_data_only || origin == metadata.end() || origin->second.size() < kSuffix.size() ||
-      origin->second.substr(origin->second.size() - kSuffix.size()) != kSuffix)
+  if (test_data_only || origin == metadata.end() || origin->second.size() < kTestSuffix.size() ||
+      origin->second.substr(origin->second.size() - kTestSuffix.size()) != kTestSuffix)
     return status;
   return WithMetadata(
       MakeError(status.code(), "CHECKPOINT_ORIGIN",
@@ -146,7 +146,7 @@ void Session::Call(Ask ask, Done done) {
     const MutexLock lock(mutex_);
     ++under_way_;
   }
-  auto call = std::make_shared<Call_>();
+  auto call = std::make_shared<PendingCall>();
   call->ask = std::move(ask);
   call->done = std::move(done);
   call->request = HashOf(call->ask.method, call->ask.request);

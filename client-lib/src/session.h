@@ -86,7 +86,7 @@ class Session {
     audit::Digest answer;
     bool earlier = false;
   };
-  struct Call_ {
+  struct PendingCall {
     Ask ask;
     Done done;
     SequenceTracker::Ticket ticket = 0;
@@ -99,7 +99,7 @@ class Session {
     int fetches = 0;
     std::vector<uint64_t> numbers;
   };
-  using CallPtr = std::shared_ptr<Call_>;
+  using CallPtr = std::shared_ptr<PendingCall>;
 
   void OnAnswer(const CallPtr& call, absl::StatusOr<std::string> raw);
   void Verify(const CallPtr& call);

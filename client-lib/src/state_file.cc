@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -60,13 +61,13 @@ absl::StatusOr<std::optional<std::string>> ReadWholeFile(const std::string& path
     return unreadable(errno == EACCES ? "permission denied" : "it cannot be opened");
   }
   std::string content;
-  char buffer[8192];
+  std::array<char, 8192> buffer{};
   for (;;) {
-    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
+    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return unreadable(errno == EISDIR ? "it is a directory" : "reading failed");
     if (n == 0) return content;
-    content.append(buffer, static_cast<size_t>(n));
+    content.append(buffer.data(), static_cast<size_t>(n));
     if (content.size() > kMaxFileBytes) return unreadable("it is larger than 1 MiB");
   }
 }

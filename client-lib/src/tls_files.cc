@@ -230,7 +230,7 @@ absl::Status ExplainConnection(const TlsFiles& files, std::string_view target,
     return WithMetadata(WithMetadata(std::move(status), "target", target), "transport", transport);
   };
   const std::string at(target);
-  if (Says(transport, {"CERTIFICATE_VERIFY_FAILED"})) {
+  if (Says(transport, {"certificate verify failed", "CERTIFICATE_VERIFY_FAILED"})) {
     return explained(Unavailable(
         "BROKER_UNTRUSTED",
         "the certificate of the broker at " + at + " is not below a CA in " + files.ca_file +

@@ -36,6 +36,16 @@ class AdminClient {
   // ones in force.
   absl::StatusOr<ReloadPolicyAnswer> ReloadPolicy();
 
+  // Proposes what the broker's files say, in force from a day (YYYY-MM-DD) on; the hash in the
+  // answer is what another operator approves. Errors: POLICY_INVALID, POLICY_NOT_SIGNED,
+  // POLICY_DATE_PAST, POLICY_APPROVED.
+  absl::StatusOr<ReloadPolicyAnswer> ProposePolicy(const std::string& operator_id,
+                                                   const std::string& from);
+  // Approves a proposed policy; the day from which it is in force. Errors: POLICY_NOT_PROPOSED,
+  // SAME_OPERATOR, POLICY_NOT_SIGNED, POLICY_DATE_PAST, POLICY_APPROVED.
+  absl::StatusOr<std::string> ActivatePolicy(const std::string& operator_id,
+                                             const std::string& policy_hash);
+
  private:
   struct State;
   explicit AdminClient(std::unique_ptr<State> state);

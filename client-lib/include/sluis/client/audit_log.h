@@ -27,63 +27,63 @@ enum class UsagePurpose {
 // All that is filled has to hold.
 struct SearchEventsRequest {
   UsagePurpose usage_purpose = UsagePurpose::kNone;
-  std::optional<absl::Time> from;
-  std::optional<absl::Time> until;
-  std::vector<std::string> kinds;
-  std::string caller;
-  std::string source;
-  std::string casus_id;
-  std::string pseudonym;
-  std::string field;
-  std::string code;
+  std::optional<absl::Time> from = {};
+  std::optional<absl::Time> until = {};
+  std::vector<std::string> kinds = {};
+  std::string caller = {};
+  std::string source = {};
+  std::string casus_id = {};
+  std::string pseudonym = {};
+  std::string field = {};
+  std::string code = {};
   int32_t page_size = 0;
-  std::string page_token;
-  std::string language;
+  std::string page_token = {};
+  std::string language = {};
 };
 
 struct EventField {
-  std::string field;
+  std::string field = {};
   Outcome outcome = Outcome::kRefuse;
-  std::string code;
-  std::string grant;
-  std::string grondslag;
-  std::string exclusion;
-  std::vector<std::string> obligations;
-  std::vector<std::string> missing;
-  std::string officer_text;
+  std::string code = {};
+  std::string grant = {};
+  std::string grondslag = {};
+  std::string exclusion = {};
+  std::vector<std::string> obligations = {};
+  std::vector<std::string> missing = {};
+  std::string officer_text = {};
 };
 
 struct Event {
   uint64_t index = 0;
-  std::string event_id;
-  std::string time;
-  std::string kind;
-  std::string caller;
+  std::string event_id = {};
+  std::string time = {};
+  std::string kind = {};
+  std::string caller = {};
   uint64_t partij_seq = 0;
-  std::string acting_hat;
-  std::string professional;
-  std::string source_partij;
-  std::string source_hat;
-  std::string casus_id;
-  std::string tafel;
-  std::string stage;
-  std::string phase;
-  std::string purpose;
-  std::string pseudonym;
-  std::vector<EventField> fields;
-  std::string error_reason;
-  std::string convenant_version;
-  std::string statute_version;
-  std::string policy_hash;
-  std::string subject_kind;
-  std::optional<uint64_t> repeats;  // index of the first entry that this one repeats
-  std::string usage_purpose;
+  std::string acting_hat = {};
+  std::string professional = {};
+  std::string source_partij = {};
+  std::string source_hat = {};
+  std::string casus_id = {};
+  std::string tafel = {};
+  std::string stage = {};
+  std::string phase = {};
+  std::string purpose = {};
+  std::string pseudonym = {};
+  std::vector<EventField> fields = {};
+  std::string error_reason = {};
+  std::string convenant_version = {};
+  std::string statute_version = {};
+  std::string policy_hash = {};
+  std::string subject_kind = {};
+  std::optional<uint64_t> repeats = {};  // index of the first entry that this one repeats
+  std::string usage_purpose = {};
 };
 
 struct SearchEventsAnswer {
-  std::vector<Event> events;    // in order of index
-  std::string next_page_token;  // empty at the end
-  Proof proof;
+  std::vector<Event> events = {};    // in order of index
+  std::string next_page_token = {};  // empty at the end
+  Proof proof = {};
 };
 
 struct ReadEntriesRequest {
@@ -93,37 +93,37 @@ struct ReadEntriesRequest {
 };
 
 struct LogEntry {
-  std::string leaf;
-  std::string salt;
-  std::string record;
+  std::string leaf = {};
+  std::string salt = {};
+  std::string record = {};
 };
 
 struct ReadEntriesAnswer {
-  std::vector<LogEntry> entries;  // from `start` on
-  Proof proof;
+  std::vector<LogEntry> entries = {};  // from `start` on
+  Proof proof = {};
 };
 
 // The newest checkpoint, signed and of the history that this client has seen.
 struct Checkpoint {
-  std::string note;
-  audit::TreeHead head;
+  std::string note = {};
+  audit::TreeHead head = {};
   // The verifier key that the broker presents. Only for comparing with the one you were given.
-  std::string log_key;
+  std::string log_key = {};
 };
 
 // Which entry: exactly one of `index` and `event_id`.
 struct InclusionProofRequest {
-  std::optional<uint64_t> index;
-  std::string event_id;
+  std::optional<uint64_t> index = {};
+  std::string event_id = {};
   uint64_t tree_size = 0;  // 0: the newest
 };
 
 struct InclusionProof {
-  std::string leaf;
+  std::string leaf = {};
   uint64_t index = 0;
-  std::vector<audit::Digest> hashes;
+  std::vector<audit::Digest> hashes = {};
   uint64_t tree_size = 0;
-  std::string checkpoint;
+  std::string checkpoint = {};
   // True when it was verified: the tree is that of the checkpoint. For an older tree, of which the
   // client has no signed head, it is for the caller to compare with one.
   bool verified = false;
@@ -132,9 +132,9 @@ struct InclusionProof {
 // Not verified: only the caller knows between which heads it should lead
 // (audit::VerifyConsistency).
 struct ConsistencyProof {
-  std::vector<audit::Digest> hashes;
+  std::vector<audit::Digest> hashes = {};
   uint64_t new_size = 0;
-  std::string checkpoint;
+  std::string checkpoint = {};
 };
 
 }  // namespace sluis::client

@@ -15,40 +15,40 @@ namespace sluis::client {
 // For one kind of provision: no carry-over to another partij, hat, category, purpose or time.
 struct Consent {
   struct Giver {
-    std::string capacity;  // SELF, PARENT, VOOGD, REPRESENTATIVE, PARENT_WITHOUT_GEZAG
-    std::string name;
+    std::string capacity = {};  // SELF, PARENT, VOOGD, REPRESENTATIVE, PARENT_WITHOUT_GEZAG
+    std::string name = {};
   };
-  std::string person_id;
-  std::vector<Giver> given_by;
-  PartijHat source;
-  PartijHat recipient;
-  std::vector<std::string> fields;
-  std::vector<std::string> categories;
-  std::string purpose;
-  std::string status;  // GEGEVEN_UITDRUKKELIJK, GEWEIGERD, … (Consent.Status)
-  std::string flag;    // AVG_GRONDSLAG, DOORBREKING_GEHEIM
-  std::optional<CivilDate> date;
-  std::optional<CivilDate> from;
-  std::optional<CivilDate> until;
-  std::string way;
-  std::string evidence;
+  std::string person_id = {};
+  std::vector<Giver> given_by = {};
+  PartijHat source = {};
+  PartijHat recipient = {};
+  std::vector<std::string> fields = {};
+  std::vector<std::string> categories = {};
+  std::string purpose = {};
+  std::string status = {};  // GEGEVEN_UITDRUKKELIJK, GEWEIGERD, … (Consent.Status)
+  std::string flag = {};    // AVG_GRONDSLAG, DOORBREKING_GEHEIM
+  std::optional<CivilDate> date = {};
+  std::optional<CivilDate> from = {};
+  std::optional<CivilDate> until = {};
+  std::string way = {};
+  std::string evidence = {};
 };
 
 struct RecordConsentRequest {
-  Consent consent;
+  Consent consent = {};
 };
 struct RecordConsentAnswer {
-  std::string consent_id;
+  std::string consent_id = {};
   bool needs_confirmation = false;
-  Proof proof;
+  Proof proof = {};
 };
 
 struct ConfirmConsentRequest {
-  std::string consent_id;
+  std::string consent_id = {};
 };
 
 struct WithdrawConsentRequest {
-  std::string consent_id;
+  std::string consent_id = {};
 };
 
 }  // namespace sluis::client

@@ -21,18 +21,18 @@ namespace sluis::client {
 // own ids; a day is "YYYY-MM-DD", an instant RFC 3339.
 struct RecordFactRequest {
   // Mandatory for what counts in one casus only; absent for a Wpg 20 besluit.
-  std::string casus_id;
-  std::string fact_json;
+  std::string casus_id = {};
+  std::string fact_json = {};
   // Reference in the recorder's own file.
-  std::string reference;
+  std::string reference = {};
 };
 struct RecordFactAnswer {
-  std::string fact_id;
-  Proof proof;
+  std::string fact_id = {};
+  Proof proof = {};
 };
 
 struct WithdrawFactRequest {
-  std::string fact_id;
+  std::string fact_id = {};
 };
 
 // Whether it is a fact of a known kind with known elements of the right types. RecordFact checks it

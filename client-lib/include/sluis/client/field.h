@@ -14,55 +14,55 @@ namespace sluis::client {
 
 // Labels of police data.
 struct PoliceLabels {
-  std::string nature;   // FACT, JUDGEMENT
-  std::string subject;  // NONE, SUSPECT, VICTIM, THIRD, CONVICTED
+  std::string nature = {};   // FACT, JUDGEMENT
+  std::string subject = {};  // NONE, SUSPECT, VICTIM, THIRD, CONVICTED
   friend bool operator==(const PoliceLabels&, const PoliceLabels&) = default;
 };
 
 // A condition that a source attached to a value; it binds whoever receives the value.
 struct SourceCondition {
-  std::string kind;  // NIET_DOOR, EINDDATUM, ALLEEN_TAFEL
-  std::optional<CivilDate> until;
-  std::string tafel;
+  std::string kind = {};  // NIET_DOOR, EINDDATUM, ALLEEN_TAFEL
+  std::optional<CivilDate> until = {};
+  std::string tafel = {};
   friend bool operator==(const SourceCondition&, const SourceCondition&) = default;
 };
 
 // A value with what travels with it.
 struct ValueContent {
-  Value value;
-  std::optional<CivilDate> value_date;
-  std::optional<PoliceLabels> labels;
-  std::vector<SourceCondition> conditions;
+  Value value = {};
+  std::optional<CivilDate> value_date = {};
+  std::optional<PoliceLabels> labels = {};
+  std::vector<SourceCondition> conditions = {};
   friend bool operator==(const ValueContent&, const ValueContent&) = default;
 };
 
 // Of a person, or of a casus when it is about nobody.
 struct DepositFieldRequest {
-  std::string casus_id;
-  std::string person_id;
-  std::string field;
-  ValueContent content;
-  std::optional<CivilDate> first_processed;
-  std::optional<CivilDate> deposit_end;
+  std::string casus_id = {};
+  std::string person_id = {};
+  std::string field = {};
+  ValueContent content = {};
+  std::optional<CivilDate> first_processed = {};
+  std::optional<CivilDate> deposit_end = {};
   bool third_person = false;
   bool visible_to_present = false;
   // Data without a person: a pseudonymised dilemma (PSEUDONIEM_K_SAFE).
   bool pseudonym_k_safe = false;
   int32_t min_cell = 0;
-  std::optional<PartijHat> origin;
+  std::optional<PartijHat> origin = {};
 };
 struct DepositFieldAnswer {
-  std::string deposit_id;
-  Proof proof;
+  std::string deposit_id = {};
+  Proof proof = {};
 };
 
 struct CorrectFieldRequest {
-  std::string deposit_id;
-  ValueContent content;
+  std::string deposit_id = {};
+  ValueContent content = {};
 };
 
 struct WithdrawFieldRequest {
-  std::string deposit_id;
+  std::string deposit_id = {};
 };
 
 }  // namespace sluis::client

@@ -24,26 +24,26 @@ enum class Sequence {
 
 struct ClientOptions {
   // Where the broker is: "host:port".
-  std::string target;
+  std::string target = {};
 
   // PEM files: our certificate (with the issuing CAs after it), its key without password, and the
   // roots by which the broker's own certificate is verified. Read once, by Connect(): make a new
   // Client when they are renewed.
-  std::string certificate_file;
-  std::string key_file;
-  std::string ca_file;
+  std::string certificate_file = {};
+  std::string key_file = {};
+  std::string ca_file = {};
   // The name that the broker's certificate must have, when it is not the host of `target`.
-  std::string server_name;
+  std::string server_name = {};
 
   // The key by which the broker signs its log, "name+hash+key": either itself or a file that holds
   // it. Get it from the broker's operator over another way than the broker, once.
-  std::string log_key;
-  std::string log_key_file;
+  std::string log_key = {};
+  std::string log_key_file = {};
   // The broker must be one of environment TEST_DATA_ONLY. Without it, none of those is believed.
   bool test_data_only = false;
   // The name of the log in its checkpoints. Empty: the key's name, followed by " TEST_DATA_ONLY"
   // where test_data_only is set.
-  std::string log_origin;
+  std::string log_origin = {};
   // Instead of a key: believe the one that the broker itself presents at the first connection.
   // Whoever answers then is believed for ever; for development. With `log_key_file` naming a file
   // that does not exist yet, the key is written there and used from then on.
@@ -52,7 +52,7 @@ struct ClientOptions {
   // Keeps the newest verified checkpoint, so that the log cannot show us another history after a
   // restart. Empty: every start believes the first checkpoint again. The file holds the checkpoint
   // as it is. Two programs may share one.
-  std::string state_file;
+  std::string state_file = {};
 
   UnverifiedAnswer unverified_answer = UnverifiedAnswer::kWithhold;
   Sequence sequence = Sequence::kOnlyClient;
@@ -64,7 +64,7 @@ struct ClientOptions {
 
 // The operator's door, on the loopback of the broker's machine: no certificate.
 struct AdminOptions {
-  std::string target;  // "127.0.0.1:port"
+  std::string target = {};  // "127.0.0.1:port"
   absl::Duration timeout = absl::Seconds(30);
 };
 
