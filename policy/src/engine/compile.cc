@@ -58,6 +58,10 @@ bool IsShortName(std::string_view text) {
   });
 }
 
+// Nobody is older, and no term is longer; above them dates would leave their range.
+constexpr int kMaxAge = 200;
+constexpr int kMaxTerm = 1000000;
+
 std::string Quoted(std::string_view text) {
   // Names in messages come from the author's own document; long ones are cut.
   return absl::StrFormat("\"%s\"", text.substr(0, 80));
@@ -75,6 +79,11 @@ class Compiler {
         switches_(switches.message()) {}
 
   CompileResult Run() {
+    // Before anything uses such a number as an index or a bit.
+    Values(statute_doc_);
+    Values(convenant_doc_);
+    Values(switches_doc_);
+    if (HasErrors(issues_)) return {nullptr, std::move(issues_)};
     Heads();
     Vocabulary();
     Hats();
@@ -106,6 +115,54 @@ class Compiler {
   }
   void SwitchError(Path path, std::string_view code, std::string text) {
     issues_.push_back(switches_doc_.At(path, Severity::kError, code, std::move(text)));
+  }
+
+  // Text format takes a number for a name of a vocabulary, also one that no name has.
+  static bool OnlyNamedValues(const google::protobuf::Message& message) {
+    using google::protobuf::FieldDescriptor;
+    const auto* reflection = message.GetReflection();
+    std::vector<const FieldDescriptor*> fields;
+    reflection->ListFields(message, &fields);
+    return std::all_of(fields.begin(), fields.end(), [&](const FieldDescriptor* field) {
+      const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+      for (int i = 0; i < count; ++i) {
+        if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
+          const int value = field->is_repeated()
+                                ? reflection->GetRepeatedEnumValue(message, field, i)
+                                : reflection->GetEnumValue(message, field);
+          if (field->enum_type()->FindValueByNumber(value) == nullptr) return false;
+        } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+          if (!OnlyNamedValues(field->is_repeated()
+                                   ? reflection->GetRepeatedMessage(message, field, i)
+                                   : reflection->GetMessage(message, field))) {
+            return false;
+          }
+        }
+      }
+      return true;
+    });
+  }
+
+  // Reports each part of the document that holds a number without a name.
+  template <typename Message>
+  void Values(const Document<Message>& document) {
+    const google::protobuf::Message& message = document.message();
+    const auto* reflection = message.GetReflection();
+    std::vector<const google::protobuf::FieldDescriptor*> fields;
+    reflection->ListFields(message, &fields);
+    for (const auto* field : fields) {
+      if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+      const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+      for (int i = 0; i < count; ++i) {
+        if (OnlyNamedValues(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
+                                                 : reflection->GetMessage(message, field))) {
+          continue;
+        }
+        issues_.push_back(document.At({{field->name(), field->is_repeated() ? i : -1}},
+                                      Severity::kError, "NAME_UNKNOWN",
+                                      "a number that no name of its vocabulary has"));
+      }
+    }
   }
 
   // A day, or an error at `report`.
@@ -164,9 +221,9 @@ class Compiler {
     }
     const auto& terms = statute_.terms();
     const auto positive = [&](std::string_view name, int value) {
-      if (value <= 0) {
+      if (value <= 0 || value > kMaxTerm) {
         StatuteError({{"terms"}, {name}}, "VALUE_MISSING",
-                     absl::StrCat("has to be above 0: ", ToAbsl(name)));
+                     absl::StrFormat("has to be from 1 to %d: %s", kMaxTerm, name));
       }
     };
     positive("police_years", terms.police_years());
@@ -466,8 +523,8 @@ class Compiler {
   void Ages() {
     std::set<int> boundaries = {0, statute_.terms().age_of_majority()};
     for (const v1::AgeRule& rule : statute_.age_rules()) {
-      boundaries.insert(rule.from_age());
-      if (!rule.no_upper_age()) boundaries.insert(rule.to_age() + 1);
+      boundaries.insert(std::min(rule.from_age(), kMaxAge));
+      if (!rule.no_upper_age()) boundaries.insert(std::min(rule.to_age(), kMaxAge) + 1);
     }
     AgeTable& table = out_->ages;
     for (const int age : boundaries) {
@@ -490,8 +547,8 @@ class Compiler {
       }
       if (rule.source_law() == v1::SourceLaw::SOURCE_LAW_UNSPECIFIED ||
           rule.use() == v1::AgeRule::USE_UNSPECIFIED || rule.capable().empty() ||
-          rule.incapable().empty() || rule.from_age() < 0 ||
-          (!rule.no_upper_age() && rule.to_age() < rule.from_age())) {
+          rule.incapable().empty() || rule.from_age() < 0 || rule.from_age() > kMaxAge ||
+          (!rule.no_upper_age() && (rule.to_age() < rule.from_age() || rule.to_age() > kMaxAge))) {
         StatuteError({{"age_rules", i}}, "VALUE_MISSING",
                      "an age rule needs source_law, use, ages, capable and incapable");
         continue;
@@ -607,6 +664,10 @@ class Compiler {
       compiled.conditions = ConditionsOf(row.conditions());
       compiled.one_of = ChoicesOf(row.one_of());
       compiled.obligations = ObligationsOf(row.obligations());
+      if (IsNoChoice(row.one_of())) {
+        StatuteError({{"rows", i}, {"one_of"}}, "CONDITION_MISPLACED",
+                     "GESLOTEN_SET and MANDAAT_VAN_KRACHT stand in conditions, not in one_of");
+      }
       compiled.by_mandate = (compiled.conditions & Bit(Condition::kMandaatVanKracht)) != 0;
       if ((compiled.conditions & Bit(Condition::kWettelijkeTaakBenoemd)) != 0 &&
           row.tasks().empty()) {
@@ -747,7 +808,7 @@ class Compiler {
       compiled.term = row.term();
       compiled.unit = row.unit();
       compiled.anchor = row.anchor();
-      if (row.term() < 0 || row.term() > 1000000 ||
+      if (row.term() < 0 || row.term() > kMaxTerm ||
           (row.term() > 0) != (row.unit() != v1::Retention::UNIT_UNSPECIFIED)) {
         Error({{"retention", i}, {"term"}}, "VALUE_MISSING",
               "a term needs a unit, and the reverse");
@@ -775,7 +836,7 @@ class Compiler {
         SwitchError({{"terms", k}, {"id"}}, "SWITCH_INVALID",
                     absl::StrCat("no such retention row, or set twice: ", Quoted(term.id())));
       }
-      if (term.term() <= 0 || term.term() > 1000000 ||
+      if (term.term() <= 0 || term.term() > kMaxTerm ||
           term.unit() == v1::Retention::UNIT_UNSPECIFIED || IsBlank(term.source())) {
         SwitchError({{"terms", k}}, "SWITCH_INVALID",
                     "a term needs a number, a unit and a source reference");
@@ -796,6 +857,13 @@ class Compiler {
       if (exclusion.kind() == v1::Exclusion::KIND_UNSPECIFIED ||
           exclusion.code() == v1::ReasonCode::REASON_CODE_UNSPECIFIED) {
         Error({{"exclusions", i}}, "VALUE_MISSING", "an exclusion needs a kind and a code");
+      }
+      if (exclusion.code() == v1::ReasonCode::RELEASED ||
+          exclusion.code() == v1::ReasonCode::NEEDS_CONSENT ||
+          exclusion.code() == v1::ReasonCode::NEEDS_DECISION ||
+          exclusion.code() == v1::ReasonCode::NCND) {
+        Error({{"exclusions", i}, {"code"}}, "VALUE_MISSING",
+              "the code of an exclusion is one of a refusal");
       }
       if (exclusion.kind() == v1::Exclusion::VELD) order.push_back(i);
     }
@@ -936,7 +1004,20 @@ class Compiler {
     }
   }
 
+  // Conditions that say how a whole message or a whole row is judged are no choice among others.
+  template <typename List>
+  static bool IsNoChoice(const List& one_of) {
+    return std::any_of(one_of.begin(), one_of.end(), [](int condition) {
+      return condition == v1::Condition::GESLOTEN_SET ||
+             condition == v1::Condition::MANDAAT_VAN_KRACHT;
+    });
+  }
+
   void Alternatives(int i, const v1::Grant& grant, CompiledGrant& compiled) {
+    if (IsNoChoice(grant.one_of())) {
+      Error({{"grants", i}, {"one_of"}}, "CONDITION_MISPLACED",
+            "GESLOTEN_SET and MANDAAT_VAN_KRACHT stand in conditions, not in one_of");
+    }
     std::set<std::string> cited;
     const std::vector<Condition> own_choices = ChoicesOf(grant.one_of());
     const auto choices = [](const std::vector<Condition>& list) {

@@ -11,6 +11,12 @@ namespace {
 
 bool Withdrawn(const std::optional<absl::Time>& at, absl::Time now) { return at && *at <= now; }
 
+// Past its term at the tafel of the request. Up to step 11 such a value counts as not held, so that
+// nobody learns from a refusal that something was once held.
+bool PastItsTerm(const HoldingFact& holding, const CompiledTafel& tafel) {
+  return tafel.regime == Regime::kWgsSamenwerking ? holding.wgs_over : holding.term_over;
+}
+
 // One evaluation: the arguments that every predicate reads.
 struct Evaluation {
   const Compiled& policy;
@@ -38,13 +44,15 @@ struct Evaluation {
   [[nodiscard]] bool ActingIsGuest() const { return tafel().guests.Contains(request.acting.hat); }
   [[nodiscard]] bool SourceIsGuest() const { return tafel().guests.Contains(request.source.hat); }
 
-  // Calls `visit` for the values that the source holds of asked fields.
+  // Calls `visit` for the values that the source holds of asked fields, but those past their term.
   template <typename Visit>
   void ForEachValue(Visit visit) const {
     if (subject() == nullptr) return;
     for (const HoldingFact& holding : subject()->holdings) {
-      if (holding.source == request.source && request.fields.Contains(holding.field))
+      if (holding.source == request.source && request.fields.Contains(holding.field) &&
+          !PastItsTerm(holding, tafel())) {
         visit(holding);
+      }
     }
   }
   // True for fields without a value, and where the value satisfies `holds`.
@@ -98,29 +106,37 @@ struct Evaluation {
     return truth;
   }
 
+  // Of `fields`, those that the record is about, in this request.
+  [[nodiscard]] FieldSet CoveredBy(const ConsentFact& consent, const FieldSet& fields) const {
+    if (!(consent.source == request.source) || !(consent.recipient == request.acting) ||
+        consent.purpose != request.purpose) {
+      return {};
+    }
+    const FieldSet covered = consent.fields & fields;
+    return consent.lifts_secrecy ? covered : covered - policy.consent_needs_flag;
+  }
+
   // Fields for which somebody with one of these capacities gave, and for which somebody refused;
   // the newest record of each giver counts.
   [[nodiscard]] std::pair<FieldSet, FieldSet> ConsentOfGroup(uint8_t capacities,
                                                              const FieldSet& fields) const {
     FieldSet given;
     FieldSet refused;
-    std::array<FieldSet, 32> decided{};
-    for (const ConsentFact& consent : subject()->consents) {
-      if (!(consent.source == request.source) || !(consent.recipient == request.acting) ||
-          consent.purpose != request.purpose) {
-        continue;
-      }
-      FieldSet covered = consent.fields & fields;
-      if (!consent.lifts_secrecy) covered -= policy.consent_needs_flag;
+    const std::vector<ConsentFact>& consents = subject()->consents;
+    for (size_t i = 0; i < consents.size(); ++i) {
+      const FieldSet covered = CoveredBy(consents[i], fields);
       if (covered.empty()) continue;
-      const bool withdrawn = Withdrawn(consent.withdrawn_at, facts.now);
-      for (const auto& [capacity, giver] : consent.givers) {
-        if (((capacities >> static_cast<int>(capacity)) & 1) == 0) continue;
-        const FieldSet fresh = covered - decided[giver];
-        decided[giver] |= covered;
-        if (withdrawn || consent.says == ConsentFact::Says::kRefused) {
+      const bool withdrawn = Withdrawn(consents[i].withdrawn_at, facts.now);
+      for (const auto& giver : consents[i].givers) {
+        if (((capacities >> static_cast<int>(giver.first)) & 1) == 0) continue;
+        // Newest first: a field that a record before this one covers is decided, for this giver.
+        FieldSet fresh = covered;
+        for (size_t newer = 0; newer < i && !fresh.empty(); ++newer) {
+          if (Has(consents[newer].givers, giver)) fresh -= CoveredBy(consents[newer], fields);
+        }
+        if (withdrawn || consents[i].says == ConsentFact::Says::kRefused) {
           refused |= fresh;
-        } else if (consent.says == ConsentFact::Says::kGiven) {
+        } else if (consents[i].says == ConsentFact::Says::kGiven) {
           given |= fresh;
         }
       }
@@ -146,7 +162,7 @@ struct Evaluation {
       open -= named;
       if (decision.expired) continue;
       if (kind == DecisionFact::Kind::kAcuut &&
-          facts.now - *decision.at >= absl::Hours(policy.terms.acute_hours())) {
+          facts.now - *decision.at > absl::Hours(policy.terms.acute_hours())) {
         continue;
       }
       if (!decision.given) {
@@ -357,7 +373,8 @@ struct Evaluation {
       case Condition::kGeenPlegerzijdeAanTafel:
         return All(casus() != nullptr && !Has(casus()->perpetrator_side, request.tafel));
       case Condition::kGeenAdresbescherming:
-        return All(known && !subject()->address_protected && !IsVictim());
+        return All(known && subject()->role != PersonRole::kUnknown &&
+                   !subject()->address_protected && !IsVictim());
       case Condition::kIdentiteitVastgesteld:
         return All(request.identity_established);
       case Condition::kInzageToegestaan:
@@ -418,9 +435,13 @@ FieldSet EvaluateSourceConditions(const Compiled& policy, const Request& request
   FieldSet blocked;
   if (facts.subject == nullptr) return blocked;
   const SubjectFacts& subject = *facts.subject;
+  const CompiledTafel& tafel = policy.tafel[request.tafel.index()];
   const auto value_of = [&](FieldId field) -> const HoldingFact* {
     for (const HoldingFact& holding : subject.holdings) {
-      if (holding.source == request.source && holding.field == field) return &holding;
+      if (holding.source == request.source && holding.field == field &&
+          !PastItsTerm(holding, tafel)) {
+        return &holding;
+      }
     }
     return nullptr;
   };
@@ -448,7 +469,8 @@ FieldSet EvaluateSourceConditions(const Compiled& policy, const Request& request
   // A value that the source itself received needs the agreement of its origin for this recipient.
   for (const HoldingFact& holding : subject.holdings) {
     if (!(holding.source == request.source) || !request.fields.Contains(holding.field) ||
-        !holding.origin.partij.valid() || holding.origin == request.source) {
+        !holding.origin.partij.valid() || holding.origin == request.source ||
+        PastItsTerm(holding, tafel)) {
       continue;
     }
     FieldSet open;
@@ -499,10 +521,10 @@ FieldSet EvaluateHeld(const Request& request, const Facts& facts) {
 FieldSet EvaluateTermOver(const Compiled& policy, const Request& request, const Facts& facts) {
   FieldSet over;
   if (facts.subject == nullptr) return over;
-  const bool wgs = policy.tafel[request.tafel.index()].regime == Regime::kWgsSamenwerking;
+  const CompiledTafel& tafel = policy.tafel[request.tafel.index()];
   for (const HoldingFact& holding : facts.subject->holdings) {
     if (holding.source == request.source && request.fields.Contains(holding.field) &&
-        (wgs ? holding.wgs_over : holding.term_over)) {
+        PastItsTerm(holding, tafel)) {
       over.Insert(holding.field);
     }
   }

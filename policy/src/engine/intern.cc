@@ -53,6 +53,20 @@ bool TermOver(const std::string& first, int32_t term, v1::Retention::Unit unit, 
   }
 }
 
+// A number that its enumeration does not have says nothing, like the unspecified one. (The messages
+// keep such numbers; a cast to one byte would make another value of them.)
+std::optional<Capacity> CapacityOf(v1::Capacity::Id capacity) {
+  if (!v1::Capacity::Id_IsValid(capacity) || capacity == v1::Capacity::CAPACITY_UNSPECIFIED)
+    return std::nullopt;
+  return static_cast<Capacity>(capacity);
+}
+bool IsRole(v1::PersonRole::Id role) {
+  return v1::PersonRole::Id_IsValid(role) && role != v1::PersonRole::PERSON_ROLE_UNSPECIFIED;
+}
+
+// An origin that the convenant does not have.
+constexpr Side kSomebodyElse{PartijId(0xfffe), HatId(0xfffe)};
+
 class Interner {
  public:
   Interner(const Compiled& compiled, CivilDate today) : c_(compiled), today_(today) {}
@@ -204,7 +218,7 @@ class Interner {
 
   void Identity(const v1::Facts& facts, const v1::CasusPerson& person, SubjectFacts& out) const {
     const std::string& id = person.id();
-    out.role = static_cast<PersonRole>(person.role());
+    if (IsRole(person.role())) out.role = static_cast<PersonRole>(person.role());
     if (const auto birth = Day(person.birth_date())) {
       const int age = AgeOn(*birth, today_);
       for (size_t bracket = 0; bracket < c_.ages.boundaries.size(); ++bracket) {
@@ -232,7 +246,9 @@ class Interner {
       }
       if (report.kind() == v1::Report::ZORG_ZONDER_HULPVRAAG)
         out.report_care_without_request = true;
-      if (report.kind() != v1::Report::KIND_UNSPECIFIED && report.status() == v1::Report::OPEN) {
+      if ((report.kind() == v1::Report::ZORG_ZONDER_HULPVRAAG ||
+           report.kind() == v1::Report::MELDPUNT_OVERIG) &&
+          report.status() == v1::Report::OPEN) {
         out.report_open = true;
       }
     }
@@ -247,7 +263,8 @@ class Interner {
       if (measure.person() != id || !InPeriod(measure.from(), measure.until(), today_)) continue;
       if (measure.kind() == v1::Maatregel::HUISVERBOD) {
         out.huisverbod = true;
-      } else if (measure.kind() != v1::Maatregel::KIND_UNSPECIFIED) {
+      } else if (measure.kind() == v1::Maatregel::KINDERBESCHERMING ||
+                 measure.kind() == v1::Maatregel::JEUGDRECLASSERING) {
         partij(measure.partij(), out.maatregel);
       }
     }
@@ -307,7 +324,7 @@ class Interner {
   void Consents(const v1::Facts& facts, const std::string& id, SubjectFacts& out) const {
     if (id.empty()) return;
     std::vector<std::pair<CivilDate, ConsentFact>> dated;
-    std::map<std::pair<int, std::string>, uint8_t> givers;
+    std::map<std::pair<Capacity, std::string>, uint32_t> givers;
     for (const v1::Consent& consent : facts.consents()) {
       const auto day = Day(consent.date());
       const auto source = SideOf(consent.source());
@@ -332,17 +349,16 @@ class Interner {
       fact.lifts_secrecy = consent.flag() == v1::Consent::DOORBREKING_GEHEIM;
       fact.says = Says(consent.status());
       for (const v1::Consent::Giver& giver : consent.given_by()) {
-        const auto number =
-            givers
-                .emplace(std::pair<int, std::string>{giver.capacity(), giver.name()},
-                         static_cast<uint8_t>(givers.size()))
-                .first->second;
-        fact.givers.emplace_back(static_cast<Capacity>(giver.capacity()), number);
+        const auto capacity = CapacityOf(giver.capacity());
+        if (!capacity) continue;
+        const auto number = givers
+                                .emplace(std::pair<Capacity, std::string>{*capacity, giver.name()},
+                                         static_cast<uint32_t>(givers.size()))
+                                .first->second;
+        fact.givers.emplace_back(*capacity, number);
       }
       dated.emplace_back(*day, std::move(fact));
     }
-    // More givers than a decision keeps apart: nobody can tell whose word stands.
-    if (givers.size() > kMaxGivers) return;
     NewestFirst(dated, out.consents);
   }
 
@@ -360,8 +376,8 @@ class Interner {
     }
   }
 
-  template <typename Fact>
-  static void NewestFirst(std::vector<std::pair<CivilDate, Fact>>& dated, std::vector<Fact>& out) {
+  template <typename Date, typename Fact>
+  static void NewestFirst(std::vector<std::pair<Date, Fact>>& dated, std::vector<Fact>& out) {
     // Of equally dated records the later in the list is the newer.
     std::reverse(dated.begin(), dated.end());
     std::stable_sort(dated.begin(), dated.end(),
@@ -371,14 +387,15 @@ class Interner {
 
   void Decisions(const v1::Facts& facts, const std::string& id, SubjectFacts& out) const {
     if (id.empty()) return;
-    std::vector<std::pair<CivilDate, DecisionFact>> dated;
+    std::vector<std::pair<absl::Time, DecisionFact>> dated;
     for (const v1::ProfessionalDecision& decision : facts.decisions()) {
-      const auto day = Day(decision.date());
       const auto source = SideOf(decision.source());
       if (decision.person() != id || decision.casus().empty() ||
-          decision.casus() != facts.casus().id() || !day || today_ < *day || !source ||
+          decision.casus() != facts.casus().id() || !source ||
           decision.kind() == v1::ProfessionalDecision::KIND_UNSPECIFIED ||
-          decision.result() == v1::ProfessionalDecision::RESULT_UNSPECIFIED) {
+          !v1::ProfessionalDecision::Kind_IsValid(decision.kind()) ||
+          (decision.result() != v1::ProfessionalDecision::GIVEN &&
+           decision.result() != v1::ProfessionalDecision::REFUSED)) {
         continue;
       }
       DecisionFact fact;
@@ -395,7 +412,14 @@ class Interner {
       const auto last = Day(decision.until());
       fact.expired = !decision.until().empty() && (!last || *last < today_);
       if (!Complete(facts, decision, fact)) continue;
-      dated.emplace_back(*day, std::move(fact));
+      // ACUUT goes by its instant, every other decision by its day. Two kinds are never compared.
+      absl::Time dated_at = fact.at.value_or(absl::InfinitePast());
+      if (fact.kind != DecisionFact::Kind::kAcuut) {
+        const auto day = Day(decision.date());
+        if (!day || today_ < *day) continue;
+        dated_at = absl::UnixEpoch() + absl::Hours(24) * day->days();
+      }
+      dated.emplace_back(dated_at, std::move(fact));
     }
     NewestFirst(dated, out.decisions);
   }
@@ -408,11 +432,10 @@ class Interner {
         return !IsBlank(decision.necessity()) && !IsBlank(decision.weighty_reasons()) &&
                !IsBlank(decision.consent_sought());
       case DecisionFact::Kind::kWjsg: {
-        const auto purpose = c_.purposes.Find(decision.purpose());
-        if (!purpose || IsBlank(decision.weighty_interest()) || !decision.no_tracing())
-          return false;
-        fact.purpose = *purpose;
-        return true;
+        // An unknown purpose is not that of any request, but no empty part: the record counts.
+        fact.purpose = c_.purposes.Find(decision.purpose()).value_or(PurposeId());
+        return !decision.purpose().empty() && !IsBlank(decision.weighty_interest()) &&
+               decision.no_tracing();
       }
       case DecisionFact::Kind::kAcuut:
         fact.at = ParseInstant(decision.at());
@@ -444,7 +467,8 @@ class Interner {
                        mandate.flag() == v1::Consent::DOORBREKING_GEHEIM, 0,
                        Withdrawal(mandate.withdrawn_at())};
       for (const v1::Consent::Giver& giver : mandate.given_by()) {
-        fact.givers = static_cast<uint8_t>(fact.givers | (1 << giver.capacity()));
+        if (const auto capacity = CapacityOf(giver.capacity()))
+          fact.givers = static_cast<uint8_t>(fact.givers | (1 << static_cast<int>(*capacity)));
       }
       out.mandates.push_back(fact);
     }
@@ -474,10 +498,11 @@ class Interner {
       out.objections.push_back(std::move(fact));
     }
     for (const v1::SourceCondition& condition : facts.source_conditions()) {
-      const auto origin = SideOf(condition.origin());
       const auto field = c_.fields.Find(condition.field());
-      if (condition.person() != id || !origin || !field) continue;
-      SourceConditionFact fact{SourceConditionFact::Kind::kNietDoor, *origin, *field, TafelId()};
+      if (condition.person() != id || !field) continue;
+      SourceConditionFact fact{SourceConditionFact::Kind::kNietDoor,
+                               SideOf(condition.origin()).value_or(kSomebodyElse), *field,
+                               TafelId()};
       switch (condition.kind()) {
         case v1::SourceCondition::EINDDATUM: {
           const auto last = Day(condition.until());
@@ -528,9 +553,9 @@ class Interner {
     HoldingFact fact;
     fact.source = source;
     fact.field = field;
-    // An origin that is not known here is still somebody else.
-    if (holding.has_origin())
-      fact.origin = SideOf(holding.origin()).value_or(Side{PartijId(0xfffe), HatId(0xfffe)});
+    // An origin that is not known here is still somebody else; an empty one is the holder.
+    if (!holding.origin().partij().empty() || !holding.origin().hat().empty())
+      fact.origin = SideOf(holding.origin()).value_or(kSomebodyElse);
     fact.third_person = holding.third_person();
     fact.visible_to_present = holding.visible_to_present();
     fact.pseudonymised = holding.form() == v1::Holding::PSEUDONIEM_K_SAFE;
@@ -560,7 +585,6 @@ class Interner {
     return fact;
   }
 
-  static constexpr size_t kMaxGivers = 32;
   const Compiled& c_;
   CivilDate today_;
 };
@@ -640,7 +664,9 @@ absl::Time NextChange(const Policy& policy, const Facts& facts) {
   for (const DecisionFact& decision : facts.subject->decisions) {
     if (!decision.at) continue;
     consider(*decision.at);
-    consider(*decision.at + absl::Hours(terms.acute_hours()));
+    // The last instant of its hours is inside.
+    const absl::Duration tick = absl::Nanoseconds(1) / 4;
+    consider(*decision.at + absl::Hours(terms.acute_hours()) + tick);
   }
   return next;
 }
@@ -651,7 +677,7 @@ FactsBundle::FactsBundle(const Policy& policy, const v1::Facts& facts, CivilDate
   casus_ = InternCasus(policy, facts.casus(), today);
   subjects_.emplace("", InternSubject(policy, facts, nullptr, today));
   for (const v1::CasusPerson& person : facts.casus().persons()) {
-    if (!person.id().empty() && person.role() != v1::PersonRole::PERSON_ROLE_UNSPECIFIED) {
+    if (!person.id().empty() && IsRole(person.role())) {
       subjects_.emplace(person.id(), InternSubject(policy, facts, &person, today));
     }
   }
@@ -760,7 +786,8 @@ Malformation InternRequest(const Policy& policy, const v1::DecisionRequest& mess
   request.power = c.powers.Find(message.power()).value_or(PowerId());
   request.ernstig_nadeel = !IsBlank(message.wvggz_ernstig_nadeel());
   request.identity_established = message.identity_established();
-  request.rights_role = static_cast<RightsRole>(message.rights_role());
+  if (v1::DecisionRequest::RightsRole_IsValid(message.rights_role()))
+    request.rights_role = static_cast<RightsRole>(message.rights_role());
   return {};
 }
 

@@ -16,7 +16,12 @@ using Givers = google::protobuf::RepeatedPtrField<v1::Consent::Giver>;
 
 Truth TrueOrAbsent(bool is_true) { return is_true ? Truth::kTrue : Truth::kAbsent; }
 
-const std::string& ThePersonId(const Asked& asked) { return asked.question.request.person(); }
+// The record is about the person of the request. At a tafel without persons there is none, so that
+// no record about a person counts.
+template <typename Record>
+bool IsAbout(const Record& record, const Asked& asked) {
+  return !record.person().empty() && record.person() == asked.question.request.person();
+}
 CivilDate Today(const Asked& asked) { return asked.question.now.today; }
 
 const v1::Hat& ActingHat(const Asked& asked) {
@@ -87,8 +92,7 @@ bool SecrecyNeedsMandateFlag(const Asked& asked) {
 // period, and carries the flag where the field is secret.
 bool ConsentCounts(const v1::Consent& consent, const Asked& asked) {
   const v1::DecisionRequest& request = asked.question.request;
-  return consent.person() == request.person() &&
-         SamePartijHat(consent.source(), request.source()) &&
+  return IsAbout(consent, asked) && SamePartijHat(consent.source(), request.source()) &&
          SamePartijHat(consent.recipient(), ActingSide(asked.question)) &&
          consent.purpose() == request.purpose() &&
          (Contains(consent.fields(), asked.field.name()) ||
@@ -167,7 +171,7 @@ bool DecisionNames(const v1::ProfessionalDecision& decision, v1::ProfessionalDec
                    const v1::PartijHat& decider, const Asked& asked) {
   const v1::DecisionRequest& request = asked.question.request;
   return decision.kind() == kind && decision.casus() == request.casus() &&
-         decision.person() == request.person() && SamePartijHat(decision.source(), decider) &&
+         IsAbout(decision, asked) && SamePartijHat(decision.source(), decider) &&
          Contains(decision.fields(), asked.field.name()) &&
          Contains(decision.recipient_hats(), request.acting_hat()) &&
          Contains(decision.recipient_parties(), request.partij());
@@ -276,7 +280,7 @@ Truth ToestemmingUitdrukkelijk(const Asked& asked) {
 Truth ToestemmingMelder(const Asked& asked) {
   const v1::MelderConsent* newest = nullptr;
   for (const v1::MelderConsent& consent : asked.question.facts.melder_consents()) {
-    if (consent.person() != ThePersonId(asked)) continue;
+    if (!IsAbout(consent, asked)) continue;
     if (!NotDatedAfterToday(consent.date(), Today(asked))) continue;
     if (newest == nullptr || DayOf(newest->date()) <= DayOf(consent.date())) newest = &consent;
   }
@@ -360,8 +364,8 @@ Truth Wpg19Besluit(const Asked& asked) {
   const v1::DecisionRequest& request = asked.question.request;
   for (const v1::Besluit& besluit : asked.question.facts.besluiten()) {
     if (besluit.kind() == v1::Besluit::WPG19 && !besluit.casus().empty() &&
-        besluit.casus() == request.casus() && !besluit.person().empty() &&
-        besluit.person() == request.person() && Contains(besluit.purposes(), request.purpose()) &&
+        besluit.casus() == request.casus() && IsAbout(besluit, asked) &&
+        Contains(besluit.purposes(), request.purpose()) &&
         Contains(besluit.fields(), asked.field.name()) &&
         NamesRecipient(besluit.recipients(), asked) && !IsBlank(besluit.gezag()) &&
         InPeriod(besluit.date(), besluit.until(), Today(asked))) {
@@ -398,7 +402,7 @@ Truth Max12MaandenOud(const Asked& asked) {
 // Jeugdwet 7.3.11 lid 4: executed by the acting partij.
 Truth OtsVanKracht(const Asked& asked) {
   for (const v1::Ots& ots : asked.question.facts.ots()) {
-    if (ots.person() == ThePersonId(asked) && ots.gi_party() == asked.question.request.partij() &&
+    if (IsAbout(ots, asked) && ots.gi_party() == asked.question.request.partij() &&
         InPeriod(ots.from(), ots.until(), Today(asked))) {
       return Truth::kTrue;
     }
@@ -411,8 +415,7 @@ Truth MaatregelLoopt(const Asked& asked) {
   for (const v1::Maatregel& measure : asked.question.facts.measures()) {
     if ((measure.kind() == v1::Maatregel::KINDERBESCHERMING ||
          measure.kind() == v1::Maatregel::JEUGDRECLASSERING) &&
-        measure.person() == ThePersonId(asked) &&
-        measure.partij() == asked.question.request.partij() &&
+        IsAbout(measure, asked) && measure.partij() == asked.question.request.partij() &&
         InPeriod(measure.from(), measure.until(), Today(asked))) {
       return Truth::kTrue;
     }
@@ -441,8 +444,7 @@ Truth Slachtoffer(const Asked& asked) {
 // The machtigingsbesluit meldpunten.
 Truth ZorgNodigZonderHulpvraag(const Asked& asked) {
   for (const v1::Report& report : asked.question.facts.reports()) {
-    if (report.person() == ThePersonId(asked) &&
-        report.kind() == v1::Report::ZORG_ZONDER_HULPVRAAG &&
+    if (IsAbout(report, asked) && report.kind() == v1::Report::ZORG_ZONDER_HULPVRAAG &&
         NotDatedAfterToday(report.date(), Today(asked))) {
       return Truth::kTrue;
     }
@@ -453,7 +455,7 @@ Truth ZorgNodigZonderHulpvraag(const Asked& asked) {
 // The machtigingsbesluit meldpunten: any kind but VT.
 Truth OpenMelding(const Asked& asked) {
   for (const v1::Report& report : asked.question.facts.reports()) {
-    if (report.person() == ThePersonId(asked) &&
+    if (IsAbout(report, asked) &&
         (report.kind() == v1::Report::ZORG_ZONDER_HULPVRAAG ||
          report.kind() == v1::Report::MELDPUNT_OVERIG) &&
         report.status() == v1::Report::OPEN && NotDatedAfterToday(report.date(), Today(asked))) {
@@ -467,7 +469,7 @@ Truth OpenMelding(const Asked& asked) {
 Truth SignaalVoorwaarden(const Asked& asked) {
   const v1::SignalAttestation* newest = nullptr;
   for (const v1::SignalAttestation& attestation : asked.question.facts.attestations()) {
-    if (attestation.person() != ThePersonId(asked) ||
+    if (!IsAbout(attestation, asked) ||
         attestation.source_party() != asked.question.request.source().partij() ||
         !NotDatedAfterToday(attestation.date(), Today(asked))) {
       continue;
@@ -491,7 +493,7 @@ Truth AmvbSchuldhulp82(const Asked& asked) {
 // AVG 13, 14. A delay counts until its review date.
 Truth BetrokkeneGeinformeerd(const Asked& asked) {
   for (const v1::Informed& informed : asked.question.facts.informed()) {
-    if (informed.person() != ThePersonId(asked)) continue;
+    if (!IsAbout(informed, asked)) continue;
     if (informed.status() == v1::Informed::GEINFORMEERD &&
         DatedTodayOrBefore(informed.date(), Today(asked))) {
       return Truth::kTrue;
@@ -499,7 +501,7 @@ Truth BetrokkeneGeinformeerd(const Asked& asked) {
     const std::optional<CivilDate> review = DayOf(informed.review_date());
     if (informed.status() == v1::Informed::UITGESTELD && !IsBlank(informed.reason()) &&
         !IsBlank(informed.owner()) && review.has_value() && Today(asked) <= *review &&
-        NotDatedAfterToday(informed.date(), Today(asked))) {
+        DatedTodayOrBefore(informed.date(), Today(asked))) {
       return Truth::kTrue;
     }
   }
@@ -510,14 +512,12 @@ Truth BetrokkeneGeinformeerd(const Asked& asked) {
 Truth GemeenteVoorOfNaDetentie(const Asked& asked) {
   const std::string& municipality = ActingPartij(asked).municipality();
   if (municipality.empty()) return Truth::kAbsent;
+  const v1::Detention* last = nullptr;
   for (const v1::Detention& detention : asked.question.facts.detention()) {
-    if (detention.person() == ThePersonId(asked) &&
-        (detention.municipality_before() == municipality ||
-         detention.municipality_after() == municipality)) {
-      return Truth::kTrue;
-    }
+    if (IsAbout(detention, asked)) last = &detention;
   }
-  return Truth::kAbsent;
+  return TrueOrAbsent(last != nullptr && (last->municipality_before() == municipality ||
+                                          last->municipality_after() == municipality));
 }
 
 // Pbw 18b.
@@ -525,7 +525,7 @@ Truth RisicoErnstigGeweldZeden(const Asked& asked) {
   const v1::CasusFacts* casus = TheCasus(asked.question);
   if (casus == nullptr) return Truth::kAbsent;
   for (const v1::Flag18b& flag : casus->flags_18b()) {
-    if (flag.person() == ThePersonId(asked)) return Truth::kTrue;
+    if (IsAbout(flag, asked)) return Truth::kTrue;
   }
   return Truth::kAbsent;
 }
@@ -569,7 +569,7 @@ Truth StriktNoodzakelijkWvggz(const Asked& asked) {
 // Wet tijdelijk huisverbod.
 Truth HuisverbodVanKracht(const Asked& asked) {
   for (const v1::Maatregel& measure : asked.question.facts.measures()) {
-    if (measure.kind() == v1::Maatregel::HUISVERBOD && measure.person() == ThePersonId(asked) &&
+    if (measure.kind() == v1::Maatregel::HUISVERBOD && IsAbout(measure, asked) &&
         InPeriod(measure.from(), measure.until(), Today(asked))) {
       return Truth::kTrue;
     }
@@ -583,7 +583,8 @@ Truth RechtstreeksBetrokken(const Asked& asked) {
   if (casus == nullptr) return Truth::kAbsent;
   for (const v1::Treatment& treatment : casus->treatment()) {
     const std::string since = treatment.from().empty() ? "0001-01-01" : treatment.from();
-    if ((treatment.person().empty() || treatment.person() == ThePersonId(asked)) &&
+    if ((treatment.person().empty() ? ThePerson(asked.question) != nullptr
+                                    : IsAbout(treatment, asked)) &&
         SamePartijHat(treatment.participant(), ActingSide(asked.question)) &&
         InPeriod(since, treatment.until(), Today(asked))) {
       return Truth::kTrue;
@@ -601,7 +602,7 @@ Truth MedischAdviseur(const Asked& asked) {
 // Wmo 2015 5.2.6.
 Truth VtMeldingToegelicht(const Asked& asked) {
   for (const v1::Report& report : asked.question.facts.reports()) {
-    if (report.person() == ThePersonId(asked) && report.kind() == v1::Report::VT &&
+    if (IsAbout(report, asked) && report.kind() == v1::Report::VT &&
         NotDatedAfterToday(report.date(), Today(asked)) &&
         (report.explained() || report.own_motion())) {
       return Truth::kTrue;
@@ -623,7 +624,7 @@ Truth MandaatVanKracht(const Asked& asked) {
   const Groups* groups = GroupsFor(v1::AgeRule::CONSENT, asked);
   if (groups == nullptr || groups->empty()) return Truth::kAbsent;
   for (const v1::Mandate& mandate : asked.question.facts.mandates()) {
-    if (mandate.person() != ThePersonId(asked) || !mandate.written() ||
+    if (!IsAbout(mandate, asked) || !mandate.written() ||
         !SamePartijHat(mandate.holder(), ActingSide(asked.question)) ||
         !InPeriod(mandate.from(), mandate.until(), Today(asked)) ||
         IsWithdrawn(mandate.withdrawn_at(), asked.question.now.time) ||
@@ -674,7 +675,7 @@ Truth IdentiteitVastgesteld(const Asked& asked) {
 
 bool ExceptionToInzage(const Asked& asked) {
   for (const v1::RightsException& exception : asked.question.facts.rights_exceptions()) {
-    if (exception.person() == ThePersonId(asked) &&
+    if (IsAbout(exception, asked) &&
         (exception.fields().empty() || Contains(exception.fields(), asked.field.name())) &&
         MayBeInPeriod(exception.from(), exception.until(), Today(asked))) {
       return true;
@@ -719,7 +720,7 @@ Truth HitBevestigd(const Asked& asked) {
   const v1::CasusFacts* casus = TheCasus(asked.question);
   if (casus == nullptr) return Truth::kAbsent;
   for (const v1::Hit& hit : casus->hits()) {
-    if (hit.person() == ThePersonId(asked) &&
+    if (IsAbout(hit, asked) &&
         (hit.partij() == asked.question.request.partij() ||
          hit.partij() == asked.question.request.source().partij()) &&
         NotDatedAfterToday(hit.date(), Today(asked))) {
@@ -885,6 +886,11 @@ const Entry& EntryOf(v1::Condition::Id condition) {
 // The newest record counts; GIVEN: true, with what the table of conditions adds.
 Truth DecisionOf(v1::ProfessionalDecision::Kind kind, const v1::PartijHat& decider,
                  const Asked& asked) {
+  // Who is unknown decides nothing.
+  if (FindPartij(asked.question, decider.partij()) == nullptr ||
+      FindHat(asked.question, decider.hat()) == nullptr) {
+    return Truth::kAbsent;
+  }
   const v1::ProfessionalDecision* decision = NewestDecision(kind, decider, asked);
   if (decision == nullptr || DecisionHasExpired(*decision, asked)) return Truth::kAbsent;
   if (decision->result() == v1::ProfessionalDecision::REFUSED) return Truth::kRefused;

@@ -1,5 +1,6 @@
 #include "sluis/policy_oracle/generator.h"
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -163,6 +164,8 @@ class Loader {
       CheckNames(row.id(), row.recipient_hats(), IdsOf(convenant.hats()));
       CheckNames(row.id(), row.categories(), IdsOf(convenant.categories()));
       CheckNames(row.id(), row.purposes(), IdsOf(convenant.purposes()));
+      if (!row.valid_until().empty() && row.valid_until() < row.valid_from())
+        Problem("row ", row.id(), " ends before it starts");
       if (row.off_until_dated() != row.valid_from().empty()) {
         Problem(row.id(), ": either a first day or off until dated");
       }
@@ -592,7 +595,8 @@ class PolicyMaker {
         row.set_off_until_dated(true);
       } else {
         if (dice_.Percent(5)) row.set_valid_from(dice_.Pick(BoundaryDays()));
-        if (dice_.Percent(10)) row.set_valid_until(dice_.Pick(BoundaryDays()));
+        if (dice_.Percent(10))
+          row.set_valid_until(std::max(row.valid_from(), dice_.Pick(BoundaryDays())));
       }
       if (dice_.Percent(20)) {
         row.add_regimes(v1::Regime::WAMS);

@@ -483,7 +483,8 @@ std::vector<std::string> PathsOfHelpfulFacts(const v1::Facts& facts) {
   add_list("mandates", facts.mandates_size());
   add_list("reports", facts.reports_size());
   add_list("informed", facts.informed_size());
-  add_list("detention", facts.detention_size());
+  // A later record about a person hides an earlier one.
+  if (facts.detention_size() == 1) add_list("detention", 1);
   add_list("casus.participants", casus.participants_size());
   add_list("casus.guests", casus.guests_size());
   add_list("casus.persons", casus.persons_size());

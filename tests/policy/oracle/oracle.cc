@@ -284,7 +284,8 @@ std::optional<Code> GatePhase(const Question& question) {
   const v1::CasusFacts& casus = *TheCasus(question);
   if (!Contains(tafel.phases(), casus.phase())) return Code::kWrongPhase;
   if (tafel.regime() == v1::Regime::WAMS &&
-      question.request.stage() != casus.wams_track().stage()) {
+      (question.request.stage() != casus.wams_track().stage() ||
+       !Contains(tafel.stages(), question.request.stage()))) {
     return Code::kWrongPhase;
   }
   return std::nullopt;
@@ -510,11 +511,12 @@ bool ExclusionMatches(const v1::Exclusion& exclusion, const Asked& asked) {
   return true;
 }
 
-std::optional<Code> FirstExclusion(const Asked& asked) {
+// The first exclusion that matches. Null: none.
+const v1::Exclusion* FirstExclusion(const Asked& asked) {
   for (const v1::Exclusion* exclusion : ExclusionsInOrderOfId(asked.question)) {
-    if (ExclusionMatches(*exclusion, asked)) return CodeOf(*exclusion);
+    if (ExclusionMatches(*exclusion, asked)) return exclusion;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 // The value came from this partij and hat.
@@ -712,7 +714,11 @@ FieldResult DecideField(const Question& question,
   const Asked asked = AskedFor(question, asked_field, nullptr, is_closed_set);
 
   // Step 5.
-  if (const auto code = FirstExclusion(asked)) return Refusal(*code);
+  if (const v1::Exclusion* exclusion = FirstExclusion(asked)) {
+    FieldResult result = Refusal(CodeOf(*exclusion).value_or(Code::kCategoryExcluded));
+    result.exclusion = exclusion->id();
+    return result;
+  }
   if (SourceConditionsBlock(asked)) return Refusal(Code::kSourceCondition);
   if (SourceObjectionsBlock(asked)) return Refusal(Code::kSourceObjects);
 
@@ -736,7 +742,9 @@ FieldResult DecideField(const Question& question,
     if (value != nullptr && IsPastItsTerm(question, *value)) {
       return ResultUnder(alternative, Outcome::kRefuse, Code::kRetentionExpired);
     }
-    return Release(alternative);
+    FieldResult result = Release(alternative);
+    result.value_held = value != nullptr;
+    return result;
   }
 
   // Step 10.
@@ -745,13 +753,12 @@ FieldResult DecideField(const Question& question,
 
 // --- Step 12: neither confirm nor deny ----------------------------------------------------------
 
-FieldResult NeitherConfirmNorDeny(const Question& question, const v1::Field& field,
-                                  const FieldResult& result) {
+FieldResult NeitherConfirmNorDeny(const v1::Field& field, const FieldResult& result) {
   if (!field.ncnd()) return result;
-  if (result.outcome == Outcome::kRelease && NewestValue(question, field) != nullptr) {
-    return result;
-  }
-  return Answer(Outcome::kNcnd, Code::kNcnd);
+  if (result.outcome == Outcome::kRelease && result.value_held) return result;
+  FieldResult hidden = Answer(Outcome::kNcnd, Code::kNcnd);
+  hidden.exclusion = result.exclusion;
+  return hidden;
 }
 
 Result ForEveryField(const v1::DecisionRequest& request, Code code) {
@@ -792,7 +799,7 @@ Result Evaluate(const v1::Statute& statute, const v1::Convenant& convenant,
   for (const auto& asked : request.fields()) {
     const FieldResult decided = DecideField(question, asked, /*is_closed_set=*/signal != nullptr);
     result.fields[asked.field()] =
-        NeitherConfirmNorDeny(question, *FindField(question, asked.field()), decided);
+        NeitherConfirmNorDeny(*FindField(question, asked.field()), decided);
   }
   return result;
 }

@@ -87,8 +87,8 @@ struct ConsentFact {
   bool lifts_secrecy = false;
   Says says = Says::kNothing;
   std::optional<absl::Time> withdrawn_at{};
-  std::vector<std::pair<Capacity, uint8_t>>
-      givers;  // with the number of the giver among this person's
+  // Each with the number of the giver among those of this person.
+  std::vector<std::pair<Capacity, uint32_t>> givers{};
 };
 
 struct DecisionFact {
