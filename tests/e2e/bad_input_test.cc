@@ -22,6 +22,7 @@
 #include "sluis/policy/v1/convenant.pb.h"
 #include "sluis/v1/casus.pb.h"
 #include "sluis/v1/field.pb.h"
+#include "sluis/v1/professional.pb.h"
 #include "sluis/v1/sharing.pb.h"
 #include "sluis/wire/status.h"
 
@@ -124,6 +125,14 @@ class Scene {
     auto world = stage_.Play(step_);
     if (!world.ok()) return world.status();
     world_ = *std::move(world);
+    v1::PutProfessionalRequest actor;
+    actor.set_request_id(NewRequestId());
+    actor.set_professional("actor");
+    actor.add_hats("WONINGCORPORATIE");
+    actor.set_active(true);
+    const auto put = stage_.transport().Send<v1::PutProfessionalResponse>(
+        "P_TWENTEBELT", "/sluis.v1.ProfessionalService/PutProfessional", actor);
+    if (!put.ok()) return put.status();
     v1::OpenCasusRequest open;
     open.set_request_id(NewRequestId());
     open.set_acting_hat("WONINGCORPORATIE");

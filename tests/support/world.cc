@@ -112,6 +112,8 @@ World::World(Transport& transport, const pb::Convenant& convenant, int first_per
 
 template <typename Answer, typename Response, typename Req>
 absl::StatusOr<Answer> World::Send(const Side& side, std::string_view method, Req request) {
+  SLUIS_RETURN_IF_ERROR(PutActor(side.partij));
+  SLUIS_RETURN_IF_ERROR(Introduce(side.partij));
   request.set_request_id(NewRequestId());
   request.set_acting_hat(side.hat);
   request.set_professional(kActor);
@@ -136,6 +138,13 @@ World::Side World::HolderOf(const Hats& hats) const {
   return {};
 }
 
+const pb::Partij* World::PartijNamed(std::string_view id) const {
+  for (const pb::Partij& partij : convenant_.parties()) {
+    if (partij.id() == id) return &partij;
+  }
+  return nullptr;
+}
+
 const pb::Tafel* World::TafelNamed(std::string_view id) const {
   for (const pb::Tafel& tafel : convenant_.tafels()) {
     if (tafel.id() == id) return &tafel;
@@ -150,9 +159,16 @@ const pb::AdmissionRule* World::AdmissionAt(const pb::Tafel& tafel) const {
   return nullptr;
 }
 
-std::string World::PersonId(std::string_view partij, std::string_view person) const {
-  const auto found = person_ids_.find({std::string(partij), std::string(person)});
-  return found == person_ids_.end() ? std::string() : found->second;
+std::string World::PersonId(std::string_view partij, std::string_view person) {
+  const bool in_casus = std::any_of(persons_.begin(), persons_.end(),
+                                    [&](const std::string& each) { return each == person; });
+  const pb::Partij* known = PartijNamed(partij);
+  if (!in_casus || known == nullptr) return "";
+  if (const absl::Status status = Introduce(known->id()); !status.ok()) {
+    if (not_introduced_.ok()) not_introduced_ = status;
+    return "";
+  }
+  return person_ids_[{std::string(partij), std::string(person)}];
 }
 
 absl::Status World::Build(const policy::ExpandedStep& step) {
@@ -168,34 +184,39 @@ absl::Status World::Build(const policy::ExpandedStep& step) {
       SLUIS_RETURN_IF_ERROR(Close(step.facts->casus()));
     }
   }
+  if (!not_introduced_.ok()) return not_introduced_;
   return transport_.SetClock(step.now);
 }
 
+absl::Status World::Put(const std::string& partij, v1::PutProfessionalRequest request) {
+  request.set_request_id(NewRequestId());
+  return transport_
+      .Send<v1::PutProfessionalResponse>(partij, "/sluis.v1.ProfessionalService/PutProfessional",
+                                         request)
+      .status();
+}
+
+absl::Status World::PutActor(const std::string& partij) {
+  const pb::Partij* named = PartijNamed(partij);
+  if (named == nullptr || !actors_.insert(partij).second) return absl::OkStatus();
+  v1::PutProfessionalRequest request;
+  request.set_professional(kActor);
+  *request.mutable_hats() = named->hats();
+  request.set_active(true);
+  return Put(partij, std::move(request));
+}
+
 absl::Status World::PutProfessionals(const pb::Facts& facts) {
-  const auto put = [&](const std::string& partij, v1::PutProfessionalRequest request) {
-    request.set_request_id(NewRequestId());
-    return transport_
-        .Send<v1::PutProfessionalResponse>(partij, "/sluis.v1.ProfessionalService/PutProfessional",
-                                           request)
-        .status();
-  };
-  for (const pb::Partij& partij : convenant_.parties()) {
-    v1::PutProfessionalRequest request;
-    request.set_professional(kActor);
-    *request.mutable_hats() = partij.hats();
-    request.set_active(true);
-    if (absl::Status status = put(partij.id(), request); !status.ok()) return status;
-  }
   for (const pb::Professional& professional : facts.professionals()) {
     v1::PutProfessionalRequest request;
     request.set_professional(professional.id());
     *request.mutable_hats() = professional.hats();
     *request.mutable_functions() = professional.functions();
     request.set_active(professional.active());
-    if (absl::Status status = put(professional.partij(), request); !status.ok()) {
-      left_out_.push_back("professional " + professional.id());
-    } else {
+    if (Put(professional.partij(), std::move(request)).ok()) {
       professionals_.push_back(professional);
+    } else {
+      left_out_.push_back("professional " + professional.id());
     }
   }
   return absl::OkStatus();
@@ -213,15 +234,9 @@ absl::Status World::Leave() {
   besluiten_.clear();
   for (const pb::Professional& professional : professionals_) {
     v1::PutProfessionalRequest request;
-    request.set_request_id(NewRequestId());
     request.set_professional(professional.id());
     *request.mutable_hats() = professional.hats();
-    const absl::Status status =
-        transport_
-            .Send<v1::PutProfessionalResponse>(
-                professional.partij(), "/sluis.v1.ProfessionalService/PutProfessional", request)
-            .status();
-    if (!status.ok()) return status;
+    SLUIS_RETURN_IF_ERROR(Put(professional.partij(), std::move(request)));
   }
   professionals_.clear();
   return absl::OkStatus();
@@ -283,30 +298,34 @@ absl::Status World::AddPersons(const pb::CasusFacts& casus) {
         opener_, "CasusService/AddPerson", std::move(request));
     if (!answer.ok()) return answer.status();
     person_ids_[{opener_.partij, person.id()}] = answer->person_id();
+    persons_.push_back(person.id());
   }
-  for (const pb::Partij& partij : convenant_.parties()) {
-    if (partij.id() == opener_.partij) continue;
-    for (const pb::CasusPerson& person : casus.persons()) {
-      v1::IntroducePersonRequest request;
-      request.set_casus_id(casus_id_);
-      request.set_person_id(PersonId(opener_.partij, person.id()));
-      request.set_partij(partij.id());
-      const absl::Status status = Send<v1::IntroducePersonAnswer, v1::IntroducePersonResponse>(
-                                      opener_, "CasusService/IntroducePerson", std::move(request))
-                                      .status();
-      if (!status.ok()) return status;
-    }
-    v1::GetCasusRequest get;
-    get.set_casus_id(casus_id_);
-    auto view =
-        transport_.Send<v1::GetCasusResponse>(partij.id(), "/sluis.v1.CasusService/GetCasus", get);
-    if (casus.persons().empty()) continue;
-    if (!view.ok()) return view.status();
-    if (view->casus().person_ids_size() != casus.persons_size())
-      return absl::InternalError("a person is missing from the casus");
-    for (int i = 0; i < casus.persons_size(); ++i)
-      person_ids_[{partij.id(), casus.persons(i).id()}] = view->casus().person_ids(i);
+  return absl::OkStatus();
+}
+
+// Who is introduced to the persons of a casus knows the casus too, and may act in it.
+absl::Status World::Introduce(const std::string& partij) {
+  if (persons_.empty() || partij == opener_.partij || !introduced_.insert(partij).second)
+    return absl::OkStatus();
+  for (const std::string& person : persons_) {
+    v1::IntroducePersonRequest request;
+    request.set_casus_id(casus_id_);
+    request.set_person_id(person_ids_[{opener_.partij, person}]);
+    request.set_partij(partij);
+    const absl::Status status = Send<v1::IntroducePersonAnswer, v1::IntroducePersonResponse>(
+                                    opener_, "CasusService/IntroducePerson", std::move(request))
+                                    .status();
+    if (!status.ok()) return status;
   }
+  v1::GetCasusRequest get;
+  get.set_casus_id(casus_id_);
+  const auto view =
+      transport_.Send<v1::GetCasusResponse>(partij, "/sluis.v1.CasusService/GetCasus", get);
+  if (!view.ok()) return view.status();
+  if (view->casus().person_ids_size() != static_cast<int>(persons_.size()))
+    return absl::InternalError("a person is missing from the casus");
+  for (size_t i = 0; i < persons_.size(); ++i)
+    person_ids_[{partij, persons_[i]}] = view->casus().person_ids(static_cast<int>(i));
   return absl::OkStatus();
 }
 

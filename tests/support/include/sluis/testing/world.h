@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "sluis/policy/v1/convenant.pb.h"
 #include "sluis/policy/v1/facts.pb.h"
 #include "sluis/testing/transport.h"
+#include "sluis/v1/professional.pb.h"
 #include "sluis/v1/sharing.pb.h"
 #include "sluis/v1/value.pb.h"
 
@@ -57,7 +59,9 @@ class World {
 
   // Ids of the wire.
   [[nodiscard]] const std::string& casus_id() const { return casus_id_; }
-  [[nodiscard]] std::string PersonId(std::string_view partij, std::string_view person) const;
+  // The id by which a partij knows a person of the case, who is introduced to it if need be; empty
+  // when there is none.
+  std::string PersonId(std::string_view partij, std::string_view person);
 
  private:
   struct Side {
@@ -67,7 +71,10 @@ class World {
 
   template <typename Answer, typename Response, typename Req>
   absl::StatusOr<Answer> Send(const Side& side, std::string_view method, Req request);
+  absl::Status Put(const std::string& partij, v1::PutProfessionalRequest request);
+  absl::Status PutActor(const std::string& partij);
   absl::Status PutProfessionals(const policy::v1::Facts& facts);
+  absl::Status Introduce(const std::string& partij);
   absl::Status Open(const policy::ExpandedStep& step);
   absl::Status AddPersons(const policy::v1::CasusFacts& casus);
   absl::Status Admit(const policy::ExpandedStep& step);
@@ -80,6 +87,7 @@ class World {
   [[nodiscard]] Side Holder(std::string_view hat) const;
   template <typename Hats>
   [[nodiscard]] Side HolderOf(const Hats& hats) const;
+  [[nodiscard]] const policy::v1::Partij* PartijNamed(std::string_view id) const;
   [[nodiscard]] const policy::v1::Tafel* TafelNamed(std::string_view id) const;
   [[nodiscard]] const policy::v1::AdmissionRule* AdmissionAt(const policy::v1::Tafel& tafel) const;
 
@@ -88,7 +96,11 @@ class World {
   const int first_person_;
   Side opener_;
   std::string casus_id_;
+  std::set<std::string> actors_;      // partijen whose actor is on record
+  std::set<std::string> introduced_;  // partijen that know the persons
+  std::vector<std::string> persons_;  // of the case, in the order of the casus
   std::map<std::pair<std::string, std::string>, std::string> person_ids_;
+  absl::Status not_introduced_;
   std::vector<std::string> left_out_;
   struct Recorded {
     Side side;
