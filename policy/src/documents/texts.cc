@@ -76,6 +76,15 @@ std::string Texts::Route(Condition condition, Language language, const Policy& p
                                   policy.convenant().purposes(request.purpose.index()).nl())}});
 }
 
+std::string Texts::RouteInGeneral(Condition condition, Language language) const {
+  const bool dutch = language == Language::kDutch;
+  return absl::StrReplaceAll(routes_[static_cast<size_t>(condition) - 1].In(language),
+                             {{"{source}", dutch ? "de bron" : "the source"},
+                              {"{recipient}", dutch ? "de ontvanger" : "the recipient"},
+                              {"{field}", dutch ? "het veld" : "the field"},
+                              {"{purpose}", dutch ? "het doel" : "the purpose"}});
+}
+
 std::string Texts::Explain(const FieldDecision& decision, Language language, const Policy& policy,
                            const Request& request) const {
   std::string text = Requester(decision.code, language);

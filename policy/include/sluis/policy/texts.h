@@ -34,6 +34,8 @@ class Texts {
   // What would have to be done for a condition to hold, about this field of this request.
   [[nodiscard]] std::string Route(Condition condition, Language language, const Policy& policy,
                                   const Request& request, FieldId field) const;
+  // The same without a request: about the source, the recipient, the field and the purpose.
+  [[nodiscard]] std::string RouteInGeneral(Condition condition, Language language) const;
   // The outcome of a field in words: what happened and, where something is missing, the nearest
   // lawful route. With NCND nothing else than that.
   [[nodiscard]] std::string Explain(const FieldDecision& decision, Language language,

@@ -1,0 +1,611 @@
+// The exact difference between two policies: nothing for what changes nothing, a confirmed witness
+// for everything else, and neither more nor less than asking every question under both.
+//
+//   SLUIS_DIFF_PAIRS  how many random pairs of policies (the default keeps the build quick)
+
+#include "sluis/policy/diff.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <map>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "brute_force.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "sluis/policy/engine.h"
+#include "sluis/policy/facts.h"
+#include "sluis/policy/v1/case.pb.h"
+#include "sluis/policy/v1/convenant.pb.h"
+#include "sluis/policy/v1/statute.pb.h"
+
+namespace sluis::policy {
+namespace {
+
+using Kind = Difference::Kind;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// The usual number of pairs, or what the environment says.
+int Pairs(int usual) {
+  const char* text = std::getenv("SLUIS_DIFF_PAIRS");
+  int value = 0;
+  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : usual;
+}
+
+PolicyDiff DiffOf(const Documents& before, const Documents& after, DiffOptions options = {}) {
+  auto result = Diff(*CompileOrDie(before), *CompileOrDie(after), options);
+  EXPECT_TRUE(result.ok()) << result.status();
+  return result.ok() ? *std::move(result) : PolicyDiff{};
+}
+
+template <typename List, typename Item>
+bool Has(const List& list, const Item& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+bool Covers(const Difference& difference, const Point& point) {
+  const bool on_day =
+      difference.days.empty() ||
+      std::any_of(difference.days.begin(), difference.days.end(), [&](const auto& days) {
+        return days.from <= point.day && point.day <= days.until;
+      });
+  return on_day && Has(difference.recipient_hats, point.acting_hat) &&
+         Has(difference.source_hats, point.source_hat) && Has(difference.tafels, point.tafel) &&
+         Has(difference.phases, point.phase) && Has(difference.purposes, point.purpose) &&
+         Has(difference.fields, point.field) &&
+         (point.stage.empty() ? difference.stages.empty() : Has(difference.stages, point.stage));
+}
+
+std::string Text(const Point& point, const Way& holds) {
+  return absl::StrCat(point.acting_partij, "/", point.acting_hat, " <- ", point.source_partij, "/",
+                      point.source_hat, " ", point.field, " @ ", point.tafel, " ", point.phase, " ",
+                      point.stage, " ", point.purpose, " ", point.day.ToString(), ": ",
+                      WayText(holds, Language::kEnglish, ~CircumstanceSet{0}));
+}
+
+// Every witness is answered otherwise, in the way that the kind says.
+void ExpectProven(const PolicyDiff& differences) {
+  for (const Difference& difference : differences.releases) {
+    ASSERT_FALSE(difference.proofs.empty());
+    for (const Difference::Proof& proof : difference.proofs) {
+      const bool before = proof.before.outcome == Outcome::kRelease;
+      const bool after = proof.after.outcome == Outcome::kRelease;
+      if (difference.kind == Kind::kObligations) {
+        EXPECT_TRUE(before && after && proof.before.obligations != proof.after.obligations)
+            << RenderDifferences(differences, Language::kEnglish);
+      } else {
+        EXPECT_NE(before, after) << RenderDifferences(differences, Language::kEnglish);
+      }
+      if (difference.kind == Kind::kGained || difference.kind == Kind::kEasier) {
+        EXPECT_TRUE(after);
+      }
+      if (difference.kind == Kind::kLost || difference.kind == Kind::kStricter) {
+        EXPECT_TRUE(before);
+      }
+    }
+  }
+}
+
+// Asks everything under both, and looks each difference up.
+void ExpectExact(const Documents& before, const Documents& after, int percent, Rng& rng) {
+  const auto old_policy = CompileOrDie(before);
+  const auto new_policy = CompileOrDie(after);
+  const auto differences = Diff(*old_policy, *new_policy, {.order = true});
+  ASSERT_TRUE(differences.ok()) << differences.status();
+  ExpectProven(*differences);
+  std::vector<CivilDate> days = TurningDays({old_policy.get(), new_policy.get()});
+  while (days.size() > 4) days.erase(days.begin() + static_cast<int>(rng() % days.size()));
+  int missed = 0;
+  int found = 0;
+  ForEachQuestion(
+      {old_policy.get(), new_policy.get()}, days, {.max_conditions = 5, .percent = percent}, rng,
+      [&](const Point& point, const Way& holds) {
+        const Witness witness = WitnessAt(point, holds);
+        const Release old_release = ReleaseAt(*old_policy, witness, point.day);
+        const Release new_release = ReleaseAt(*new_policy, witness, point.day);
+        if (old_release.released == new_release.released &&
+            old_release.obligations == new_release.obligations) {
+          return;
+        }
+        // Who acceded to one of the two only is reported as a change of the document.
+        for (const Policy* policy : {old_policy.get(), new_policy.get()}) {
+          for (const auto& [partij, hat] : {std::pair(point.acting_partij, point.acting_hat),
+                                            std::pair(point.source_partij, point.source_hat)}) {
+            const auto id = policy->FindPartij(partij);
+            const auto hat_id = policy->FindHat(hat);
+            if (!id || !hat_id || !policy->Holds(*id, *hat_id) ||
+                !policy->StandingOf(*id, point.day).acceded) {
+              return;
+            }
+          }
+        }
+        ++found;
+        const bool covered = std::any_of(differences->releases.begin(), differences->releases.end(),
+                                         [&](const Difference& one) { return Covers(one, point); });
+        if (!covered && ++missed < 4)
+          ADD_FAILURE() << "not in the difference: " << Text(point, holds);
+      });
+  EXPECT_EQ(missed, 0);
+  if (differences->releases.empty()) {
+    EXPECT_EQ(found, 0);
+  }
+  // And nothing is claimed that is not so: a random place within each difference.
+  for (const Difference& difference : differences->releases) {
+    if (difference.kind == Kind::kTogether || difference.kind == Kind::kObligations) continue;
+    const auto pick = [&](const std::vector<std::string>& list) {
+      return list.empty() ? std::string() : list[rng() % list.size()];
+    };
+    const Difference::Proof& proof = difference.proofs.front();
+    Point point{"",
+                pick(difference.recipient_hats),
+                "",
+                pick(difference.source_hats),
+                pick(difference.tafels),
+                pick(difference.phases),
+                pick(difference.stages),
+                pick(difference.purposes),
+                pick(difference.fields),
+                {},
+                !proof.witness.request->person().empty()};
+    const Policy& releasing = proof.before.outcome == Outcome::kRelease ? *old_policy : *new_policy;
+    bool asked = false;
+    bool differs = false;
+    for (const CivilDate day : TurningDays({old_policy.get(), new_policy.get()})) {
+      for (const v1::Partij& a : releasing.convenant().parties()) {
+        for (const v1::Partij& b : releasing.convenant().parties()) {
+          if (!Has(a.hats(), point.acting_hat) || !Has(b.hats(), point.source_hat)) continue;
+          point.acting_partij = a.id();
+          point.source_partij = b.id();
+          point.day = day;
+          if (!Covers(difference, point)) continue;
+          const Witness witness = WitnessAt(point, proof.witness.holds);
+          asked = true;
+          differs = differs || ReleaseAt(*old_policy, witness, day).released !=
+                                   ReleaseAt(*new_policy, witness, day).released;
+        }
+      }
+    }
+    EXPECT_TRUE(asked && differs) << "claimed, but not so: " << Text(point, proof.witness.holds);
+  }
+}
+
+// ---- What changes nothing ----
+
+Documents Reference() {
+  Documents documents = policy_oracle::ReferencePolicy();
+  return documents;
+}
+
+TEST(DiffTest, APolicyDoesNotDifferFromItself) {
+  const Documents documents = Reference();
+  EXPECT_TRUE(DiffOf(documents, documents).empty());
+}
+
+TEST(DiffTest, AnotherOrderIsNoDifference) {
+  Rng rng(1);
+  Documents shuffled = Reference();
+  for (int i = 0; i < 50; ++i) {
+    shuffled = policy_oracle::PermuteGrants(rng, std::move(shuffled));
+    shuffled = policy_oracle::PermuteRows(rng, std::move(shuffled));
+    shuffled = policy_oracle::PermuteExclusions(rng, std::move(shuffled));
+  }
+  for (v1::Grant& grant : *shuffled.convenant.mutable_grants()) {
+    std::reverse(grant.mutable_fields()->begin(), grant.mutable_fields()->end());
+    std::reverse(grant.mutable_source_hats()->begin(), grant.mutable_source_hats()->end());
+    std::reverse(grant.mutable_conditions()->begin(), grant.mutable_conditions()->end());
+  }
+  const PolicyDiff differences = DiffOf(Reference(), shuffled);
+  EXPECT_TRUE(differences.empty()) << RenderDifferences(differences, Language::kEnglish);
+}
+
+TEST(DiffTest, AnotherNameOfAGrantIsNoDifference) {
+  Documents renamed = Reference();
+  for (int i = 0; i < renamed.convenant.grants_size(); ++i)
+    renamed.convenant.mutable_grants(i)->set_id(absl::StrCat("M", 500 + i));
+  EXPECT_TRUE(DiffOf(Reference(), renamed).empty());
+}
+
+TEST(DiffTest, SplittingAndMergingGrantsIsNoDifference) {
+  const Documents reference = Reference();
+  Documents split = reference;
+  split.convenant.clear_grants();
+  int number = 100;
+  for (const v1::Grant& grant : reference.convenant.grants()) {
+    // A closed set is closed as a whole: splitting it would change the law.
+    const bool closed = std::any_of(
+        grant.grondslagen().begin(), grant.grondslagen().end(), [&](const std::string& row) {
+          for (const auto& candidate : reference.statute.rows()) {
+            if (candidate.id() == row && Has(candidate.conditions(), v1::Condition::GESLOTEN_SET))
+              return true;
+          }
+          return Has(grant.conditions(), v1::Condition::GESLOTEN_SET);
+        });
+    for (const std::string& field : grant.fields()) {
+      for (const std::string& phase : grant.phases()) {
+        v1::Grant& part = *split.convenant.add_grants();
+        part = grant;
+        part.set_id(absl::StrCat("M", number++));
+        if (closed) break;
+        part.clear_fields();
+        part.add_fields(field);
+        part.clear_phases();
+        part.add_phases(phase);
+      }
+      if (closed) break;
+    }
+  }
+  ASSERT_GT(split.convenant.grants_size(), 500);
+  const PolicyDiff apart = DiffOf(Reference(), split);
+  EXPECT_TRUE(apart.empty()) << RenderDifferences(apart, Language::kEnglish);
+  EXPECT_TRUE(DiffOf(split, Reference()).empty());
+}
+
+// ---- What changes something ----
+
+v1::Grant& GrantOf(Documents& documents, const std::string& id) {
+  for (v1::Grant& grant : *documents.convenant.mutable_grants()) {
+    if (grant.id() == id) return grant;
+  }
+  ADD_FAILURE() << "no grant " << id;
+  return *documents.convenant.mutable_grants(0);
+}
+
+void RemoveGrantOf(Documents& documents, const std::string& id) {
+  for (int i = 0; i < documents.convenant.grants_size(); ++i) {
+    if (documents.convenant.grants(i).id() != id) continue;
+    documents.convenant.mutable_grants()->DeleteSubrange(i, 1);
+    return;
+  }
+  ADD_FAILURE() << "no grant " << id;
+}
+
+TEST(DiffTest, ARemovedGrantTakesItsReleases) {
+  Documents after = Reference();
+  RemoveGrantOf(after, "M02");
+  const PolicyDiff differences = DiffOf(Reference(), after);
+  ExpectProven(differences);
+  ASSERT_FALSE(differences.releases.empty());
+  EXPECT_THAT(differences.changes, IsEmpty());
+  for (const Difference& difference : differences.releases) {
+    EXPECT_EQ(difference.kind, Kind::kLost);
+    EXPECT_THAT(difference.recipient_hats, ElementsAre("WONINGCORPORATIE"));
+    EXPECT_THAT(difference.fields, ElementsAre("casusregisseur_naam", "casusregisseur_contact",
+                                               "afspraken_interventies"));
+    EXPECT_THAT(difference.grants_before, ElementsAre("M02"));
+    EXPECT_THAT(difference.after, IsEmpty());
+  }
+  // The reverse is the same, the other way round.
+  const PolicyDiff reverse = DiffOf(after, Reference());
+  ASSERT_THAT(reverse.releases, SizeIs(differences.releases.size()));
+  for (const Difference& difference : reverse.releases) EXPECT_EQ(difference.kind, Kind::kGained);
+}
+
+TEST(DiffTest, AnAddedConditionIsStricter) {
+  Documents after = Reference();
+  GrantOf(after, "M02").add_conditions(v1::Condition::VIER_OGEN);
+  const PolicyDiff differences = DiffOf(Reference(), after);
+  ExpectProven(differences);
+  ASSERT_FALSE(differences.releases.empty());
+  for (const Difference& difference : differences.releases) {
+    EXPECT_EQ(difference.kind, Kind::kStricter);
+    for (const Way& way : difference.before)
+      EXPECT_EQ(way.conditions & Bit(Condition::kVierOgen), 0U);
+    for (const Way& way : difference.after)
+      EXPECT_NE(way.conditions & Bit(Condition::kVierOgen), 0U);
+  }
+}
+
+TEST(DiffTest, AWiderListOfHatsGives) {
+  Documents after = Reference();
+  // The statute has the row for this hat already.
+  v1::Grant& grant = GrantOf(after, "M02");
+  grant.clear_grondslagen();
+  grant.add_grondslagen("G_CONVENANT_PROCES");
+  grant.clear_tafels();
+  grant.add_tafels("T_AVE_LOKAAL");
+  Documents before = after;
+  grant.add_recipient_hats("GEM_BRP");
+  const PolicyDiff differences = DiffOf(before, after);
+  ExpectProven(differences);
+  ASSERT_FALSE(differences.releases.empty());
+  for (const Difference& difference : differences.releases) {
+    EXPECT_EQ(difference.kind, Kind::kGained);
+    EXPECT_THAT(difference.recipient_hats, ElementsAre("GEM_BRP"));
+    EXPECT_THAT(difference.tafels, ElementsAre("T_AVE_LOKAAL"));
+  }
+  // What M01 gives the police on easier terms is no gain.
+  after = before;
+  GrantOf(after, "M02").add_recipient_hats("POLITIE");
+  EXPECT_TRUE(DiffOf(before, after).empty());
+}
+
+TEST(DiffTest, ARowThatEndsEndsItsReleases) {
+  Documents after = Reference();
+  for (v1::StatuteRow& row : *after.statute.mutable_rows()) {
+    if (row.id() == "G_GERECHTVAARDIGD_BELANG") row.set_valid_until("2027-06-30");
+  }
+  const PolicyDiff differences = DiffOf(Reference(), after);
+  ExpectProven(differences);
+  ASSERT_FALSE(differences.releases.empty());
+  for (const Difference& difference : differences.releases) {
+    EXPECT_THAT(difference.source_hats, ElementsAre("WONINGCORPORATIE"));
+    ASSERT_THAT(difference.days, SizeIs(1));
+    EXPECT_EQ(difference.days[0].from.ToString(), "2027-07-01");
+    EXPECT_EQ(difference.days[0].until.ToString(), "2099-12-31");
+  }
+  ASSERT_THAT(differences.changes, SizeIs(1));
+  EXPECT_EQ(differences.changes[0].where, "statute.rows[G_GERECHTVAARDIGD_BELANG].valid_until");
+  EXPECT_EQ(differences.changes[0].after, "2027-06-30");
+}
+
+TEST(DiffTest, OtherObligationsAreADifference) {
+  Documents after = Reference();
+  GrantOf(after, "M02").add_obligations(v1::Obligation::LABELS_MEE);
+  const PolicyDiff differences = DiffOf(Reference(), after);
+  ExpectProven(differences);
+  ASSERT_FALSE(differences.releases.empty());
+  for (const Difference& difference : differences.releases) {
+    EXPECT_EQ(difference.kind, Kind::kObligations);
+    EXPECT_THAT(difference.recipient_hats, ElementsAre("WONINGCORPORATIE"));
+  }
+}
+
+TEST(DiffTest, TheValidityOfTheConvenantIsProven) {
+  Documents after = Reference();
+  after.convenant.set_valid_until("2028-12-31");
+  const PolicyDiff differences = DiffOf(Reference(), after);
+  EXPECT_THAT(differences.releases, IsEmpty());
+  ASSERT_THAT(differences.changes, SizeIs(1));
+  EXPECT_EQ(differences.changes[0].where, "convenant.valid_until");
+  ASSERT_TRUE(differences.changes[0].proof);
+  EXPECT_EQ(differences.changes[0].proof->before.outcome, Outcome::kRelease);
+  EXPECT_EQ(differences.changes[0].proof->after.code, Code::kConvenantNotValid);
+}
+
+TEST(DiffTest, ASuccessorIsComparedOnItsFirstDay) {
+  Documents before = Reference();
+  before.convenant.set_valid_until("2026-12-31");
+  Documents after = Reference();
+  after.convenant.set_valid_from("2027-01-01");
+  RemoveGrantOf(after, "M02");
+  const PolicyDiff differences = DiffOf(before, after);
+  EXPECT_TRUE(differences.never_together);
+  ExpectProven(differences);
+  ASSERT_FALSE(differences.releases.empty());
+  for (const Difference& difference : differences.releases) {
+    EXPECT_THAT(difference.recipient_hats, ElementsAre("WONINGCORPORATIE"));
+    EXPECT_EQ(difference.proofs[0].day_before.ToString(), "2026-12-31");
+    EXPECT_EQ(difference.proofs[0].day_after.ToString(), "2027-01-01");
+  }
+}
+
+TEST(DiffTest, PartijenExclusionsAndRetentionAreCompared) {
+  Documents after = Reference();
+  after.convenant.mutable_parties(0)->add_hats("ZORGKANTOOR");
+  after.convenant.mutable_retention(0)->set_term(10);
+  for (v1::Exclusion& exclusion : *after.convenant.mutable_exclusions()) {
+    if (exclusion.id() == "X05") exclusion.set_nl("anders");
+  }
+  const PolicyDiff differences = DiffOf(Reference(), after);
+  std::vector<std::string> places;
+  for (const Change& change : differences.changes) places.push_back(change.where);
+  EXPECT_THAT(places, Contains("convenant.parties[P_ALMELO].hats"));
+  EXPECT_THAT(places, Contains("convenant.retention[RT_WMO].term"));
+  EXPECT_THAT(places, Contains("convenant.exclusions[X05].nl"));
+}
+
+TEST(DiffTest, AClosedSetThatIsSplitIsTold) {
+  Documents after = Reference();
+  int at = -1;
+  for (int i = 0; i < after.convenant.grants_size(); ++i) {
+    const v1::Grant& grant = after.convenant.grants(i);
+    for (const auto& row : after.statute.rows()) {
+      if (Has(grant.grondslagen(), row.id()) && grant.fields_size() > 1 &&
+          (Has(row.conditions(), v1::Condition::GESLOTEN_SET) ||
+           Has(grant.conditions(), v1::Condition::GESLOTEN_SET))) {
+        at = i;
+      }
+    }
+  }
+  ASSERT_GE(at, 0) << "the reference has a closed signal of several fields";
+  v1::Grant part = after.convenant.grants(at);
+  const std::string moved = part.fields(0);
+  part.set_id("M999");
+  part.clear_fields();
+  part.add_fields(moved);
+  after.convenant.mutable_grants(at)->mutable_fields()->DeleteSubrange(0, 1);
+  *after.convenant.add_grants() = part;
+  const PolicyDiff differences = DiffOf(Reference(), after);
+  ExpectProven(differences);
+  ASSERT_FALSE(differences.releases.empty());
+  for (const Difference& difference : differences.releases)
+    EXPECT_EQ(difference.kind, Kind::kTogether) << RenderDifferences(differences, Language::kDutch);
+}
+
+// ---- Random pairs, exactly ----
+
+Documents Mutated(Rng& rng, Documents documents) {
+  const int times = 1 + static_cast<int>(rng() % 2);
+  for (int i = 0; i < times; ++i) {
+    auto& convenant = documents.convenant;
+    auto& grant = *convenant.mutable_grants(
+        static_cast<int>(rng() % static_cast<uint64_t>(convenant.grants_size())));
+    auto& tafel = *convenant.mutable_tafels(
+        static_cast<int>(rng() % static_cast<uint64_t>(convenant.tafels_size())));
+    switch (rng() % 13) {
+      case 0:
+        documents = policy_oracle::RemoveGrant(rng, std::move(documents));
+        break;
+      case 1:
+        documents = policy_oracle::AddExclusion(rng, std::move(documents));
+        break;
+      case 2:
+        documents = policy_oracle::NarrowRow(rng, std::move(documents));
+        break;
+      case 3:
+        documents = policy_oracle::AddConditionToGrant(rng, std::move(documents));
+        break;
+      case 4:
+        documents = policy_oracle::AddConditionToRow(rng, std::move(documents));
+        break;
+      case 5:
+        documents = policy_oracle::PermuteGrants(rng, std::move(documents));
+        break;
+      case 6:
+        documents = policy_oracle::PermuteRows(rng, std::move(documents));
+        break;
+      case 7:
+        grant.clear_conditions();
+        break;
+      case 8:
+        grant.add_obligations(v1::Obligation::LABELS_MEE);
+        break;
+      case 9:
+        tafel.set_open_after_closing(!tafel.open_after_closing());
+        break;
+      case 10:
+        if (tafel.member_hats_size() > 1) {
+          tafel.add_guest_hats(tafel.member_hats(0));
+          tafel.mutable_member_hats()->DeleteSubrange(0, 1);
+        }
+        break;
+      case 11:
+        convenant
+            .mutable_fields(
+                static_cast<int>(rng() % static_cast<uint64_t>(convenant.fields_size())))
+            ->set_ncnd(true);
+        break;
+      default:
+        convenant
+            .mutable_hats(static_cast<int>(rng() % static_cast<uint64_t>(convenant.hats_size())))
+            ->set_police(true);
+        break;
+    }
+  }
+  return documents;
+}
+
+TEST(DiffPropertyTest, FindsWhatAskingEverythingFinds) {
+  int different = 0;
+  const int pairs = Pairs(24);
+  for (int seed = 0; seed < pairs; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(static_cast<uint64_t>(seed) + 1000);
+    const Documents before = policy_oracle::RandomPolicy(rng, 1 + seed % 3);
+    const Documents after = Mutated(rng, before);
+    if (CompileDocuments(after) == nullptr) continue;
+    ExpectExact(before, after, 100, rng);
+    if (::testing::Test::HasFailure()) return;
+    if (!DiffOf(before, after).releases.empty()) ++different;
+  }
+  EXPECT_GT(different, pairs / 8) << "the mutations change too little to test anything";
+}
+
+TEST(DiffPropertyTest, UnrelatedPoliciesToo) {
+  const int pairs = Pairs(24) / 6;
+  for (int seed = 0; seed < pairs; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(static_cast<uint64_t>(seed) + 5000);
+    const Documents before = policy_oracle::RandomPolicy(rng, 1 + seed % 2);
+    const Documents after = policy_oracle::RandomPolicy(rng, 1 + seed % 2);
+    ExpectExact(before, after, 10, rng);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+// Whatever the facts are: a decision that comes out otherwise is in the difference. Only grants,
+// rows and exclusions are changed, so that no change of the documents can explain it.
+TEST(DiffPropertyTest, NoDecisionOverRealFactsEscapes) {
+  int escaped = 0;
+  int differing = 0;
+  const int pairs = Pairs(24) * 4;
+  for (int seed = 0; seed < pairs; ++seed) {
+    Rng rng(static_cast<uint64_t>(seed) + 9000);
+    const Documents before = policy_oracle::RandomPolicy(rng, 1 + seed % 6);
+    Documents after = before;
+    switch (seed % 4) {
+      case 0:
+        after = policy_oracle::RemoveGrant(rng, std::move(after));
+        break;
+      case 1:
+        after = policy_oracle::AddConditionToGrant(rng, std::move(after));
+        break;
+      case 2:
+        after = policy_oracle::NarrowRow(rng, std::move(after));
+        break;
+      default:
+        after = policy_oracle::AddExclusion(rng, std::move(after));
+        break;
+    }
+    const auto old_policy = CompileOrDie(before);
+    const auto new_policy = CompileOrDie(after);
+    const PolicyDiff differences = DiffOf(before, after, {.order = true});
+    for (int i = 0; i < 150; ++i) {
+      const Input input = policy_oracle::RandomInput(rng, before);
+      EngineRun old_run;
+      EngineRun new_run;
+      RunEngine(*old_policy, input, old_run);
+      RunEngine(*new_policy, input, new_run);
+      if (!old_run.well_formed || !new_run.well_formed) continue;
+      for (uint16_t k = 0; k < old_run.decision.count; ++k) {
+        const FieldDecision& a = old_run.decision.fields[k];
+        const FieldDecision& b = new_run.decision.fields[k];
+        if ((a.outcome == Outcome::kRelease) == (b.outcome == Outcome::kRelease) &&
+            a.obligations == b.obligations) {
+          continue;
+        }
+        ++differing;
+        const v1::DecisionRequest& request = input.request;
+        const Point point{request.partij(),
+                          request.acting_hat(),
+                          request.source().partij(),
+                          request.source().hat(),
+                          request.tafel(),
+                          input.facts.casus().phase(),
+                          request.stage(),
+                          request.purpose(),
+                          old_policy->NameOf(a.field),
+                          input.now.today,
+                          true};
+        const bool covered = std::any_of(
+            differences.releases.begin(), differences.releases.end(), [&](const Difference& one) {
+              return Covers(one, point) ||
+                     (one.kind == Kind::kTogether && Has(one.recipient_hats, point.acting_hat));
+            });
+        if (!covered && ++escaped < 4) ADD_FAILURE() << seed << " " << Text(point, {});
+      }
+    }
+  }
+  EXPECT_EQ(escaped, 0);
+  EXPECT_GT(differing, 20);
+}
+
+// Not a limit on time, which depends on the machine: docs/policy-tools.md has the figures.
+TEST(DiffTest, TheWholeReferenceIsComparedWhenEveryGrantChanges) {
+  Documents after = Reference();
+  for (v1::Grant& grant : *after.convenant.mutable_grants())
+    grant.add_conditions(v1::Condition::VIER_OGEN);
+  const auto old_policy = CompileOrDie(Reference());
+  const auto new_policy = CompileOrDie(after);
+  const auto start = std::chrono::steady_clock::now();
+  const auto differences = Diff(*old_policy, *new_policy);
+  const auto took = std::chrono::steady_clock::now() - start;
+  ASSERT_TRUE(differences.ok());
+  RecordProperty(
+      "milliseconds",
+      static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+  RecordProperty("differences", static_cast<int>(differences->releases.size()));
+  EXPECT_GT(differences->releases.size(), 50U);
+  ExpectProven(*differences);
+  EXPECT_LT(took, std::chrono::seconds(20));
+}
+
+}  // namespace
+}  // namespace sluis::policy
