@@ -87,6 +87,65 @@ void AddReload(CLI::App& admin, Context& context) {
   });
 }
 
+void AddPropose(CLI::App& admin, Context& context) {
+  CLI::App* command = admin.add_subcommand(
+      "propose", "Propose the documents of the broker's configuration, in force from a day on");
+  struct Options {
+    std::string operator_id;
+    std::string from;
+  };
+  auto options = std::make_shared<Options>();
+  command->add_option("--operator", options->operator_id, "Who proposes; stands in the log")
+      ->required();
+  command->add_option("--from", options->from, "First day, YYYY-MM-DD")->required();
+  command->footer(
+      "Another operator puts it in force: `sluis admin approve` with the hash that is printed.\n"
+      "\n"
+      "Example:\n"
+      "  sluis admin propose --operator a.jansen --from 2027-01-01 --admin 127.0.0.1:8444");
+  context.OnRun(*command, [options, &context]() -> absl::StatusOr<Exit> {
+    SLUIS_ASSIGN_OR_RETURN(client::AdminClient client, Connect(context.profile));
+    SLUIS_ASSIGN_OR_RETURN(const client::ReloadPolicyAnswer answer,
+                           client.ProposePolicy(options->operator_id, options->from));
+    if (context.json) {
+      PrintJson({{"policy_hash", answer.policy_hash}, {"warnings", answer.warnings}});
+      return Exit::kDone;
+    }
+    for (const std::string& warning : answer.warnings) std::cout << Printable(warning) << "\n";
+    std::cout << "Proposed: policy " << Printable(answer.policy_hash) << "\n";
+    return Exit::kDone;
+  });
+}
+
+void AddApprove(CLI::App& admin, Context& context) {
+  CLI::App* command = admin.add_subcommand(
+      "approve", "Approve a policy that another operator proposed: it comes into force on its day");
+  struct Options {
+    std::string operator_id;
+    std::string hash;
+  };
+  auto options = std::make_shared<Options>();
+  command->add_option("HASH", options->hash, "The hash of the policy")->required();
+  command->add_option("--operator", options->operator_id, "Who approves; stands in the log")
+      ->required();
+  command->footer(
+      "Compare the hash with that of the documents which were agreed: `sluis policy check`.\n"
+      "\n"
+      "Example:\n"
+      "  sluis admin approve 4f0c… --operator b.de-wit --admin 127.0.0.1:8444");
+  context.OnRun(*command, [options, &context]() -> absl::StatusOr<Exit> {
+    SLUIS_ASSIGN_OR_RETURN(client::AdminClient client, Connect(context.profile));
+    SLUIS_ASSIGN_OR_RETURN(const std::string from,
+                           client.ActivatePolicy(options->operator_id, options->hash));
+    if (context.json) {
+      PrintJson({{"from", from}});
+    } else if (!context.quiet) {
+      std::cout << "Approved; in force from " << Printable(from) << ".\n";
+    }
+    return Exit::kDone;
+  });
+}
+
 }  // namespace
 
 void AddAdmin(CLI::App& parent, Context& context) {
@@ -95,6 +154,8 @@ void AddAdmin(CLI::App& parent, Context& context) {
   admin->require_subcommand(1);
   AddClock(*admin, context);
   AddReload(*admin, context);
+  AddPropose(*admin, context);
+  AddApprove(*admin, context);
 }
 
 }  // namespace sluis::cli

@@ -1,9 +1,10 @@
 #include <google/protobuf/util/json_util.h>
 
-#include <fstream>
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -19,6 +20,7 @@
 #include "sluis/base/bytes.h"
 #include "sluis/base/errors.h"
 #include "sluis/base/text.h"
+#include "sluis/base/uuid.h"
 #include "sluis/log/v1/record.pb.h"
 
 namespace sluis::cli {
@@ -131,17 +133,20 @@ absl::StatusOr<Exit> Search(const SearchOptions& options, const Context& context
                {"next_page_token", found->next_page_token},
                {"proof", ProofToJson(found->proof)}});
   } else {
-    Table table(
-        {"ENTRY", "TIME", "KIND", "CALLER", "SOURCE", "TAFEL", "PURPOSE", "WHAT CAME OF IT"});
-    const auto row = [](const client::Event& event) -> std::vector<Table::Cell> {
+    Table table({"ENTRY", "TIME (UTC)", "KIND", "CALLER", "SOURCE", "TAFEL", "WHAT CAME OF IT"});
+    const auto lines = [](const std::string& first, const std::string& second) {
+      return absl::StrCat(first, first.empty() || second.empty() ? "" : "\n", second);
+    };
+    const auto row = [&](const client::Event& event) -> std::vector<Table::Cell> {
+      // "2026-11-23T10:00:00.000000Z"
+      const size_t t = std::min(event.time.find('T'), event.time.size());
       return {
           absl::StrCat(event.index),
-          event.time.substr(0, 19) + "Z",
+          lines(event.time.substr(0, t), event.time.substr(std::min(t + 1, event.time.size()), 8)),
           event.kind,
-          absl::StrCat(event.caller, event.acting_hat.empty() ? "" : "/", event.acting_hat),
-          absl::StrCat(event.source_partij, event.source_hat.empty() ? "" : "/", event.source_hat),
-          event.tafel,
-          event.purpose,
+          lines(event.caller, event.acting_hat),
+          lines(event.source_partij, event.source_hat),
+          lines(event.tafel, event.purpose),
           WhatCame(event)};
     };
     for (const client::Event& event : found->events) table.Add(row(event));
@@ -166,7 +171,21 @@ absl::StatusOr<Exit> Search(const SearchOptions& options, const Context& context
   return Exit::kDone;
 }
 
-// The internal record, readable; bytes in it are base64.
+// Ids and hashes as they are written elsewhere: a record's JSON has them in base64.
+void SpellBytes(Json& json) {
+  static const std::set<std::string> kHashes = {"policy_hash", "pseudonym", "texts_hash"};
+  static const std::set<std::string> kIds = {"casus_id", "subject_id"};
+  for (auto& [name, value] : json.items()) {
+    if (value.is_structured()) SpellBytes(value);
+    if (!value.is_string() || (!kHashes.contains(name) && !kIds.contains(name))) continue;
+    const auto bytes = Base64Decode(value.get_ref<const std::string&>());
+    if (!bytes.ok()) continue;
+    const auto id = Uuid::FromBytes(*bytes);
+    value = kIds.contains(name) && id.ok() ? id->ToString() : HexEncode(*bytes);
+  }
+}
+
+// The internal record, readable. Sets of fields in its evidence stay base64.
 Json RecordToJson(const std::string& bytes) {
   log::v1::Record record;
   if (!record.ParseFromString(bytes)) return nullptr;
@@ -174,7 +193,9 @@ Json RecordToJson(const std::string& bytes) {
   options.preserve_proto_field_names = true;
   std::string text;
   if (!google::protobuf::util::MessageToJsonString(record, &text, options).ok()) return nullptr;
-  return Json::parse(text, nullptr, false);
+  Json json = Json::parse(text, nullptr, false);
+  SpellBytes(json);
+  return json;
 }
 
 absl::StatusOr<Exit> Read(const client::ReadEntriesRequest& request, const Context& context) {

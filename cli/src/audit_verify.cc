@@ -198,8 +198,7 @@ class Verification {
       return "none: what the entries are about, and the callers' numbering, was not checked";
     return absl::StrCat(records_->opened(), " opened, ",
                         Counted(records_->callers(), "caller", "callers"),
-                        records_->finding_count() == 0 ? " numbered without a gap" : "", " (",
-                        records_->path(), ")");
+                        good() ? " numbered without a gap" : "", " (", records_->path(), ")");
   }
 
   static std::string KnownText(const KnownCheckpoint& known) {

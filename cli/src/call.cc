@@ -1,6 +1,7 @@
 #include "call.h"
 
 #include <iostream>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -16,6 +17,24 @@ Json HashesToJson(const std::vector<audit::Digest>& hashes) {
   Json out = Json::array();
   for (const audit::Digest& hash : hashes) out.push_back(Base64Encode(hash.bytes()));
   return out;
+}
+
+// The library names its own options.
+absl::Status InOurWords(const absl::Status& status) {
+  static const std::map<std::string, std::string> kOptions = {
+      {"target", "--server"},
+      {"server_name", "--server-name"},
+      {"certificate_file", "--certificate"},
+      {"key_file", "--key"},
+      {"ca_file", "--ca"},
+      {"log_key", "--log-key or --log-key-file"},
+      {"log_key_file", "--log-key-file"},
+      {"state_file", "--state"}};
+  const auto metadata = MetadataOf(status);
+  const auto named = metadata.find("option");
+  if (named == metadata.end()) return status;
+  const auto ours = kOptions.find(named->second);
+  return ours == kOptions.end() ? status : WithMetadata(status, "option", ours->second);
 }
 
 }  // namespace
@@ -38,7 +57,9 @@ absl::StatusOr<Session> Session::Open(const Context& context) {
   // A colleague may call at the same moment with the same certificate.
   options.sequence = client::Sequence::kSharedByMore;
   options.timeout = absl::Seconds(profile.timeout_seconds);
-  SLUIS_ASSIGN_OR_RETURN(client::Client client, client::Client::Connect(std::move(options)));
+  absl::StatusOr<client::Client> connected = client::Client::Connect(std::move(options));
+  if (!connected.ok()) return InOurWords(connected.status());
+  client::Client client = *std::move(connected);
   Session session(context, std::move(client));
   session.call_.acting_hat = profile.hat;
   session.call_.professional = profile.professional;

@@ -177,16 +177,14 @@ Json ValueToJson(const client::Value& value) {
   return {{form, std::move(out)}};
 }
 
-std::string ContentText(const client::ValueContent& content) {
-  std::string out = ValueText(content.value);
-  std::vector<std::string> with;
-  if (content.value_date) with.push_back(absl::StrCat("of ", content.value_date->ToString()));
+std::string CompanionText(const client::ValueContent& content) {
+  std::vector<std::string> parts;
+  if (content.value_date) parts.push_back(content.value_date->ToString());
   if (content.labels)
-    with.push_back(absl::StrCat("labels ", content.labels->nature, "/", content.labels->subject));
+    parts.push_back(absl::StrCat(content.labels->nature, "/", content.labels->subject));
   for (const client::SourceCondition& condition : content.conditions)
-    with.push_back(absl::StrCat("condition ", ConditionText(condition)));
-  if (!with.empty()) absl::StrAppend(&out, "\n(", absl::StrJoin(with, ", "), ")");
-  return out;
+    parts.push_back(ConditionText(condition));
+  return absl::StrJoin(parts, ", ");
 }
 
 Json ContentToJson(const client::ValueContent& content) {

@@ -38,13 +38,13 @@ class ContentOptions {
   std::vector<std::string> conditions_;
 };
 
-// What people read: euros with a comma-free point, lists one a line.
+// What people read: euros with their cents, lists one value a line.
 std::string ValueText(const client::Value& value);
 // {"text": …}, {"integer": …}, …: the form as the wire names it.
 Json ValueToJson(const client::Value& value);
 
-// The value, and below it what travels with it.
-std::string ContentText(const client::ValueContent& content);
+// What travels with a value: its day, labels and conditions.
+std::string CompanionText(const client::ValueContent& content);
 Json ContentToJson(const client::ValueContent& content);
 
 }  // namespace sluis::cli

@@ -1,8 +1,7 @@
 // sluis, the command line for operators, convenant keepers, compliance officers and integrators.
 // docs/cli.md is its manual.
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <clocale>
 #include <csignal>
 #include <cstdlib>
@@ -12,9 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "commands.h"
 #include "context.h"
 #include <CLI/CLI.hpp>
+
+#include "sluis/base/errors.h"
 
 namespace sluis::cli {
 namespace {
@@ -41,6 +43,18 @@ class ProfileReader final : public CLI::ConfigTOML {
 
  private:
   const CLI::App& app_;
+};
+
+// Every command is called with the options of the program, which only its own help lists.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  std::string make_footer(const CLI::App* app) const override {
+    std::string footer = CLI::Formatter::make_footer(app);
+    if (app->get_parent() != nullptr)
+      footer +=
+          "\nConnection, capacity and output (--config, --hat, --json, …): see `sluis --help`.\n";
+    return footer;
+  }
 };
 
 void AddConnection(CLI::App& app, Profile& profile) {
@@ -104,6 +118,8 @@ constexpr const char* kFooter =
   6  a receipt, a log or a proof is not what it should be: do not rely on it
   7  documents with errors
   8  documents with warnings, with --strict-warnings
+  9  a case or a logged decision comes out otherwise, or coverage has gaps
+  10  two versions of a policy differ, with --exit-code
 
 A profile holds the connection and the capacity, as `name = "value"` lines; paths in it count from
 its own directory. --config names it, or the environment variable SLUIS_CONFIG:
@@ -141,7 +157,9 @@ int Main(int argc, char** argv) {
   CLI::App app("sluis: share case data lawfully, and prove it", "sluis");
   app.fallthrough();
   app.require_subcommand(1);
-  app.get_formatter()->column_width(34);
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->column_width(34);
+  app.formatter(formatter);
   app.set_version_flag("--version", SLUIS_VERSION);
   app.allow_config_extras(CLI::config_extras_mode::error);
   const char* config = std::getenv("SLUIS_CONFIG");
@@ -165,8 +183,13 @@ int Main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // for help or the version
+    return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? static_cast<int>(Exit::kDone) : static_cast<int>(Exit::kUsage);
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+    return static_cast<int>(
+        Complain(InvalidArgument("USAGE", absl::StrCat(error.what(), "; --help says more")), json));
   }
   const absl::StatusOr<Exit> exit = context.action()();
   Exit code = exit.ok() ? *exit : Complain(exit.status(), context.json);

@@ -184,7 +184,8 @@ void Table::Print(std::ostream& out) const {
   };
   const size_t room = LineWidth();
   while (total() > room) {
-    size_t& widest = *std::max_element(widths.begin(), widths.end());
+    size_t& widest =
+        *std::max_element(widths.size() > 1 ? widths.begin() + 1 : widths.begin(), widths.end());
     if (widest <= kMinColumn) break;
     --widest;
   }

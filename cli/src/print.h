@@ -35,8 +35,8 @@ std::string Coloured(std::string_view printable, Ink ink);
 //   table.Add({"voornamen", "RELEASE", ""});
 //   table.Print(std::cout);
 //
-// Cells go through Printable(). The widest column gives way when a line would be too long: its
-// cells go on in the next line.
+// Cells go through Printable(). When a line would be too long the widest column but the
+// first gives way: its cells go on in the next line.
 class Table {
  public:
   struct Cell {

@@ -85,21 +85,52 @@ Ink InkOf(Outcome outcome) {
 // What stands in the column that a reader looks at first.
 std::string ValueOrWhy(const client::FieldAnswer& field, const client::Decision& decision) {
   if (field.outcome != Outcome::kRelease) return field.code;
-  if (field.value) return ContentText(*field.value);
+  if (field.value) return ValueText(field.value->value);
   if (decision.validate_only) return "would be released";
   return field.none_held ? "the source holds no value" : "released; no value with this answer";
 }
 
+// What releases rest on. Many fields of one answer rest on the same, which is then told once.
+struct Basis {
+  std::string article;
+  std::string grondslag;
+  std::string grant;
+  std::vector<std::string> obligations;
+  friend bool operator==(const Basis&, const Basis&) = default;
+};
+
 void PrintDecision(const client::Decision& decision) {
-  Table table({"FIELD", "OUTCOME", "VALUE OR WHY", "ARTICLE", "OBLIGATIONS"});
+  std::vector<Basis> bases;
+  Table table({"FIELD", "OUTCOME", "VALUE OR WHY", "OF, WITH", "BASIS"});
   for (const client::FieldAnswer& field : decision.fields) {
+    std::string mark;
+    if (!field.article.empty() || !field.grant.empty() || !field.obligations.empty()) {
+      const Basis basis{field.article, field.grondslag, field.grant, field.obligations};
+      const auto known = std::find(bases.begin(), bases.end(), basis);
+      mark = absl::StrCat("[", known - bases.begin() + 1, "]");
+      if (known == bases.end()) bases.push_back(basis);
+    }
     table.Add({{field.field, Ink::kBold},
                {std::string(OutcomeName(field.outcome)), InkOf(field.outcome)},
                ValueOrWhy(field, decision),
-               field.article,
-               absl::StrJoin(field.obligations, ", ")});
+               field.value ? CompanionText(*field.value) : "",
+               mark});
   }
   table.Print(std::cout);
+  if (bases.empty()) return;
+  std::cout << "\n" << Coloured("Basis", Ink::kBold) << "\n";
+  for (size_t i = 0; i < bases.size(); ++i) {
+    const Basis& basis = bases[i];
+    PrintParagraph(
+        std::cout,
+        absl::StrCat("[", i + 1, "] ", basis.article.empty() ? "no article" : basis.article, " (",
+                     basis.grondslag, ", grant ", basis.grant, ")"),
+        2);
+    if (!basis.obligations.empty()) {
+      PrintParagraph(std::cout,
+                     absl::StrCat("obligations: ", absl::StrJoin(basis.obligations, ", ")), 6);
+    }
+  }
 }
 
 // The refusals in words. Fields that are refused with the same words stand together; what the
