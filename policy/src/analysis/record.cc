@@ -218,7 +218,7 @@ void WriteDecision(const Policy& policy, const Request& request, const Decision&
 
 absl::Status ReadDecision(const Policy& policy, std::string_view acting_partij,
                           std::string_view acting_hat, const log::v1::Decision& message,
-                          Request& request, Decision& decision) {
+                          Request& request, Decision& decision, UnknownDeciders unknown) {
   const Compiled& c = policy.compiled();
   request = Request();
   const auto partij = policy.FindPartij(acting_partij);
@@ -252,9 +252,10 @@ absl::Status ReadDecision(const Policy& policy, std::string_view acting_partij,
     out.field = *field;
     out.outcome = *outcome;
     out.code = *code;
-    if (!ReadOptional(c.grants, recorded.grant(), out.grant) ||
-        !ReadOptional(c.rows, recorded.row(), out.row) ||
-        !ReadOptional(c.exclusions, recorded.exclusion(), out.exclusion)) {
+    const bool grant_known = ReadOptional(c.grants, recorded.grant(), out.grant);
+    const bool row_known = ReadOptional(c.rows, recorded.row(), out.row);
+    const bool exclusion_known = ReadOptional(c.exclusions, recorded.exclusion(), out.exclusion);
+    if (unknown == UnknownDeciders::kRefuse && !(grant_known && row_known && exclusion_known)) {
       return Unreadable("a grant, row or exclusion");
     }
     for (const int obligation : recorded.obligations()) {

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 
 #include "sluis/base/civil_date.h"
+#include "sluis/base/text.h"
 #include "sluis/policy/field_set.h"
 #include "sluis/policy/ids.h"
 #include "sluis/policy/v1/convenant.pb.h"
@@ -39,7 +40,7 @@ struct NameTable {
   absl::flat_hash_map<std::string, uint16_t> ids;
 
   std::optional<Id> Find(std::string_view name) const {
-    const auto found = ids.find(std::string(name));
+    const auto found = ids.find(ToAbsl(name));
     if (found == ids.end()) return std::nullopt;
     return Id(found->second);
   }

@@ -23,9 +23,14 @@ void WriteDecision(const Policy& policy, const Request& request, const Decision&
 // Reads a recorded decision back: the request of `acting_partij` in `acting_hat`, and a decision
 // whose evidence is filled and whose fields are as they were decided. Fit for DecideFromEvidence().
 // INVALID_ARGUMENT / RECORD_UNREADABLE for a name that this policy does not have or a set that
-// reaches outside the fields.
+// reaches outside the fields. Allocates nothing.
+//
+// Grants, rows and exclusions that the policy does not have are unreadable too, or, with kDrop,
+// left out: for records of another version.
+enum class UnknownDeciders { kRefuse, kDrop };
 absl::Status ReadDecision(const Policy& policy, std::string_view acting_partij,
                           std::string_view acting_hat, const log::v1::Decision& message,
-                          Request& request, Decision& decision);
+                          Request& request, Decision& decision,
+                          UnknownDeciders unknown = UnknownDeciders::kRefuse);
 
 }  // namespace sluis::policy
