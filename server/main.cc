@@ -23,6 +23,7 @@
 #include "sluis/base/status_macros.h"
 #include "sluis/base/text.h"
 #include "sluis/config/config.h"
+#include "sluis/facts/facts_reader.h"
 #include "sluis/identity/certificate.h"
 #include "sluis/identity/trust_store.h"
 #include "sluis/logging/logging.h"
@@ -98,6 +99,13 @@ std::optional<Loaded> Load(const std::string& path, bool with_warnings) {
   auto texts = config::LoadTexts(loaded.config);
   PrintIssues(texts.issues, with_warnings);
   bool good = policy.policy != nullptr && texts.texts != nullptr;
+  if (policy.policy != nullptr && with_warnings) {
+    // A start looks at the policy in force, which need not be that of the files.
+    const auto unsigned_by = config::CheckSignatures(loaded.config, *policy.policy,
+                                                     facts::LocalDate(SystemClock().Now()));
+    PrintIssues(unsigned_by, with_warnings);
+    good &= !textproto::HasErrors(unsigned_by);
+  }
   for (const absl::Status& status :
        {CheckTls(loaded.config), ReadMasterKey(loaded.config.master_key_file).status(),
         ReadLogKey(loaded.config).status()}) {
@@ -142,6 +150,8 @@ class Daemon {
     SLUIS_ASSIGN_OR_RETURN(options.store, store::OpenSqliteStore(config_.sqlite_file));
     SLUIS_ASSIGN_OR_RETURN(const SecretBytes master, ReadMasterKey(config_.master_key_file));
     SLUIS_ASSIGN_OR_RETURN(options.vault, vault::Vault::Open(config_.person_keys_file, master));
+    SLUIS_RETURN_IF_ERROR(FindPolicyInForce(*options.store));
+    store_ = options.store.get();
     options.policy = loaded_.policy;
     options.texts = loaded_.texts.get();
     options.origin = config_.origin;
@@ -156,6 +166,7 @@ class Daemon {
       logging::Log(Level::kError, "log_not_verified",
                    {{"problem", std::string(FromAbsl(health.message()))}});
     } else {
+      if (first_start_) SLUIS_RETURN_IF_ERROR(assembly_->broker().KeepFirstPolicy(*loaded_.policy));
       SLUIS_RETURN_IF_ERROR(assembly_->broker().Activate(loaded_.policy));
     }
     SLUIS_ASSIGN_OR_RETURN(door_,
@@ -187,6 +198,7 @@ class Daemon {
       if (signal == SIGTERM || signal == SIGINT)
         return Stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
       if (signal == SIGHUP) static_cast<void>(ReloadPolicy());
+      ActivateWhatIsDue();
       Watch();
       if (ReasonOf(assembly_->ledger().health()) == "LEDGER_BROKEN") {
         // Nobody knows what is on the disk: only a restart, which verifies the log, may go on.
@@ -202,6 +214,12 @@ class Daemon {
     services::AdminActions actions;
     actions.set_decision_clock = [this](const std::string& now) { return SetClock(now); };
     actions.reload_policy = [this] { return ReloadPolicy(); };
+    actions.propose_policy = [this](const std::string& operator_id, const std::string& from) {
+      return ProposePolicy(operator_id, from);
+    };
+    actions.activate_policy = [this](const std::string& operator_id, const std::string& hash) {
+      return ApprovePolicy(operator_id, hash);
+    };
     return actions;
   }
 
@@ -224,7 +242,97 @@ class Daemon {
     return assembly_->clock().Now();
   }
 
+  // ---- Which policy is in force ----
+
+  // OK when every partij that it has to bind on `day` has signed.
+  [[nodiscard]] absl::Status CheckSigned(const policy::Policy& policy, CivilDate day) const {
+    std::string problems;
+    for (const textproto::Issue& issue : config::CheckSignatures(config_, policy, day))
+      absl::StrAppend(&problems, problems.empty() ? "" : "; ", issue.code, ": ", issue.message);
+    if (problems.empty()) return absl::OkStatus();
+    return FailedPrecondition("POLICY_NOT_SIGNED", problems);
+  }
+
+  // Of real data the store says which policy is in force: the files are what may be proposed, but
+  // for the very first start.
+  absl::Status FindPolicyInForce(store::Store& store) {
+    if (config_.test_data_only) return absl::OkStatus();
+    const CivilDate today = facts::LocalDate(SystemClock().Now());
+    SLUIS_ASSIGN_OR_RETURN(const std::string hash, broker::PolicyHashInForce(store, today));
+    first_start_ = hash.empty();
+    if (!first_start_) {
+      SLUIS_ASSIGN_OR_RETURN(broker::KeptPolicy kept, broker::FindPolicy(store, hash));
+      loaded_.policy = std::move(kept.policy);
+    }
+    due_hash_ = broker::PolicyHash(*loaded_.policy);
+    return CheckSigned(*loaded_.policy, today);
+  }
+
+  absl::StatusOr<services::AdminActions::Reloaded> ProposePolicy(const std::string& operator_id,
+                                                                 const std::string& from) {
+    const auto day = CivilDate::Parse(from);
+    if (!day.ok()) return Malformed("from", "not a day as YYYY-MM-DD");
+    SLUIS_ASSIGN_OR_RETURN(const Compiled compiled, CompileFiles());
+    SLUIS_RETURN_IF_ERROR(CheckSigned(*compiled.policy, *day));
+    SLUIS_RETURN_IF_ERROR(assembly_->broker().ProposePolicy(*compiled.policy, *day, operator_id));
+    logging::Log(Level::kInfo, "policy_proposed",
+                 {{"policy_hash", compiled.said.policy_hash}, {"from", day->ToString()}});
+    return compiled.said;
+  }
+
+  absl::StatusOr<CivilDate> ApprovePolicy(const std::string& operator_id,
+                                          const std::string& hash_hex) {
+    const auto hash = HexDecode(hash_hex);
+    if (!hash.ok() || hash->size() != 32) return Malformed("policy_hash", "not 64 hex digits");
+    SLUIS_ASSIGN_OR_RETURN(const broker::KeptPolicy kept, broker::FindPolicy(*store_, *hash));
+    SLUIS_RETURN_IF_ERROR(CheckSigned(*kept.policy, kept.from));
+    SLUIS_RETURN_IF_ERROR(assembly_->broker().ApprovePolicy(*hash, operator_id));
+    logging::Log(Level::kInfo, "policy_approved",
+                 {{"policy_hash", hash_hex}, {"from", kept.from.ToString()}});
+    return kept.from;
+  }
+
+  absl::Status PutInForce(const std::string& hash, CivilDate today) {
+    SLUIS_ASSIGN_OR_RETURN(const broker::KeptPolicy kept, broker::FindPolicy(*store_, hash));
+    SLUIS_RETURN_IF_ERROR(CheckSigned(*kept.policy, today));
+    return assembly_->broker().Activate(kept.policy);
+  }
+
+  // Puts an approved policy in force once its day has come. Looked at every second.
+  void ActivateWhatIsDue() {
+    const CivilDate today = facts::LocalDate(assembly_->clock().Now());
+    const auto hash = broker::PolicyHashInForce(*store_, today);
+    if (hash.ok() && (hash->empty() || *hash == due_hash_)) return;
+    const absl::Status status = hash.ok() ? PutInForce(*hash, today) : hash.status();
+    const std::string problem(FromAbsl(status.message()));
+    if (status.ok()) {
+      due_hash_ = *hash;
+      logging::Log(Level::kInfo, "policy_activated", {{"policy_hash", HexEncode(due_hash_)}});
+    } else if (problem != due_problem_) {
+      logging::Log(Level::kError, "policy_not_activated",
+                   {{"reason", ReasonOf(status)}, {"problem", problem}});
+    }
+    due_problem_ = problem;
+  }
+
+  struct Compiled {
+    std::shared_ptr<const policy::Policy> policy;
+    services::AdminActions::Reloaded said;
+  };
+
   absl::StatusOr<services::AdminActions::Reloaded> ReloadPolicy() {
+    if (!config_.test_data_only) {
+      return FailedPrecondition(
+          "NOT_A_TEST_ENVIRONMENT",
+          "two operators put a policy of real data in force: ProposePolicy, ActivatePolicy");
+    }
+    SLUIS_ASSIGN_OR_RETURN(const Compiled compiled, CompileFiles());
+    SLUIS_RETURN_IF_ERROR(assembly_->broker().Activate(compiled.policy));
+    logging::Log(Level::kInfo, "policy_reloaded", {{"policy_hash", compiled.said.policy_hash}});
+    return compiled.said;
+  }
+
+  absl::StatusOr<Compiled> CompileFiles() {
     auto loaded = config::LoadPolicy(config_);
     services::AdminActions::Reloaded reloaded;
     std::string first_error;
@@ -238,10 +346,8 @@ class Daemon {
       return InvalidArgument("POLICY_INVALID",
                              absl::StrCat("the policy in force stays: ", first_error));
     }
-    SLUIS_RETURN_IF_ERROR(assembly_->broker().Activate(loaded.policy));
     reloaded.policy_hash = HexEncode(broker::PolicyHash(*loaded.policy));
-    logging::Log(Level::kInfo, "policy_reloaded", {{"policy_hash", reloaded.policy_hash}});
-    return reloaded;
+    return Compiled{std::move(loaded.policy), std::move(reloaded)};
   }
 
   // Health follows what is needed for a release: a log that takes entries, and CRLs that are good.
@@ -271,10 +377,11 @@ class Daemon {
     logging::Log(Level::kInfo, "stopping", {{"why", why}});
     SetServing(false);
     absl::SleepFor(config_.stop_notice);
+    // The broker refuses first, by an answer that says why and to try elsewhere; a door that closes
+    // cancels what it has not begun, and says nothing.
     const absl::Time deadline = absl::Now() + config_.drain;
-    door_->Close(deadline);
-    const bool drained =
-        assembly_->broker().Drain(std::max(deadline - absl::Now(), absl::Seconds(1)));
+    const bool drained = assembly_->broker().Drain(config_.drain);
+    door_->Close(std::max(deadline, absl::Now() + absl::Seconds(1)));
     if (admin_ != nullptr) admin_->Close(absl::Now());
     const auto head = assembly_->ledger().published();
     // The last calls are answered and written before this line is.
@@ -291,6 +398,12 @@ class Daemon {
   std::unique_ptr<assembly::Assembly> assembly_;
   std::unique_ptr<services::PartijDoor> door_;
   std::unique_ptr<services::AdminDoor> admin_;
+  store::Store* store_ = nullptr;  // the assembly's
+  // Nothing was ever put in force here.
+  bool first_start_ = false;
+  // Of the approved policy in force; empty: none was put in force since the start.
+  std::string due_hash_;
+  std::string due_problem_;
   bool watched_ = false;
   absl::Status last_;
 };

@@ -4,13 +4,23 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
+#include "sluis/audit/digest.h"
+#include "sluis/audit/note.h"
+#include "sluis/base/bytes.h"
+#include "sluis/base/errors.h"
+#include "sluis/base/status_macros.h"
+#include "sluis/base/text.h"
 #include "sluis/config/v1/config.pb.h"
 #include "sluis/policy/documents.h"
+#include "sluis/policy/sign.h"
 #include "sluis/policy/v1/convenant.pb.h"
 #include "sluis/policy/v1/statute.pb.h"
 #include "sluis/policy/v1/texts.pb.h"
@@ -175,6 +185,17 @@ Config Check(const v1::Config& in, Checker& check) {
                  in.policy().switches_file().empty() ? Presence::kOptional : Presence::kMustExist);
   out.texts_file =
       check.File({{"policy"}, {"texts_file"}}, in.policy().texts_file(), Presence::kMustExist);
+  if (!out.test_data_only) {
+    out.partij_keys_file = check.File({{"policy"}, {"partij_keys_file"}},
+                                      in.policy().partij_keys_file(), Presence::kMustExist);
+    out.signatures_directory = check.Absolute(in.policy().signatures_directory());
+    if (out.signatures_directory.empty()) {
+      check.Error({{"policy"}, {"signatures_directory"}}, "VALUE_MISSING", "missing");
+    } else if (!std::filesystem::is_directory(out.signatures_directory, error)) {
+      check.Error({{"policy"}, {"signatures_directory"}}, "FILE_MISSING",
+                  absl::StrCat("no such directory: ", out.signatures_directory));
+    }
+  }
   const v1::Limits& limits = in.limits();
   const auto limit = [&](std::string_view name, int given, int normal, int least, int most) {
     return check.Number({{"limits"}, {name}}, given, normal, least, most);
@@ -209,6 +230,31 @@ std::optional<Document<Message>> Load(const std::string& file, std::vector<Issue
   return std::move(parsed.document);
 }
 
+// The keys of the partijen: a verifier key a line, named after its partij; '#' starts a comment.
+std::map<std::string, audit::VerifierKey> ReadPartijKeys(const std::string& file,
+                                                         std::vector<Issue>& issues) {
+  std::map<std::string, audit::VerifierKey> keys;
+  const auto text = textproto::ReadTextFile(file);
+  if (!text.ok()) {
+    issues.push_back({Issue::Severity::kError, file, 0, 0, "FILE_MISSING",
+                      std::string(text.status().message())});
+    return keys;
+  }
+  int number = 0;
+  for (const auto line : absl::StrSplit(*text, '\n')) {
+    ++number;
+    const auto stripped = absl::StripAsciiWhitespace(line);
+    if (stripped.empty() || stripped[0] == '#') continue;
+    auto key = audit::VerifierKey::Parse(FromAbsl(stripped));
+    const std::string name = key.ok() ? key->name() : "";
+    if (!key.ok() || !keys.emplace(name, *std::move(key)).second) {
+      issues.push_back({Issue::Severity::kError, file, number, 1, "VERIFIER_KEY_MALFORMED",
+                        name.empty() ? "no verifier key" : "a second key of " + name});
+    }
+  }
+  return keys;
+}
+
 }  // namespace
 
 ConfigResult ReadConfig(const std::string& path) {
@@ -234,6 +280,34 @@ PolicyResult LoadPolicy(const Config& config) {
   result.issues.insert(result.issues.end(), compiled.issues.begin(), compiled.issues.end());
   result.policy = std::move(compiled.policy);
   return result;
+}
+
+std::vector<Issue> CheckSignatures(const Config& config, const policy::Policy& policy,
+                                   CivilDate day) {
+  std::vector<Issue> issues;
+  if (config.test_data_only) return issues;
+  const auto keys = ReadPartijKeys(config.partij_keys_file, issues);
+  if (textproto::HasErrors(issues)) return issues;
+  const std::string hash(audit::Sha256({policy::CanonicalAgreement(policy)}).bytes());
+  const auto file = [&](const std::string& partij) {
+    return (std::filesystem::path(config.signatures_directory) / HexEncode(hash) /
+            (partij + ".sig"))
+        .string();
+  };
+  const auto open = [&](const std::string& partij) -> absl::StatusOr<std::string> {
+    SLUIS_ASSIGN_OR_RETURN(const std::string note, textproto::ReadTextFile(file(partij)));
+    const auto key = keys.find(partij);
+    if (key == keys.end())
+      return FailedPrecondition("NOTE_UNKNOWN_KEY", "no key of this partij is known");
+    SLUIS_ASSIGN_OR_RETURN(const audit::VerifiedNote verified,
+                           audit::VerifyNote(note, {&key->second, 1}));
+    return verified.text;
+  };
+  for (policy::SignatureProblem& problem : policy::CheckSignatures(policy, day, hash, open)) {
+    issues.push_back({Issue::Severity::kError, file(problem.partij), 0, 0,
+                      std::move(problem.reason), std::move(problem.message)});
+  }
+  return issues;
 }
 
 TextsResult LoadTexts(const Config& config) {

@@ -38,6 +38,25 @@ class AdminHandlers final : public v1::AdminService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ProposePolicy(grpc::ServerContext* /*context*/,
+                             const v1::ProposePolicyRequest* request,
+                             v1::ProposePolicyResponse* response) override {
+    auto proposed = actions_.propose_policy(request->operator_id(), request->from());
+    if (!proposed.ok()) return ToGrpc(proposed.status());
+    response->set_policy_hash(proposed->policy_hash);
+    for (std::string& warning : proposed->warnings) response->add_warnings(std::move(warning));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ActivatePolicy(grpc::ServerContext* /*context*/,
+                              const v1::ActivatePolicyRequest* request,
+                              v1::ActivatePolicyResponse* response) override {
+    const auto from = actions_.activate_policy(request->operator_id(), request->policy_hash());
+    if (!from.ok()) return ToGrpc(from.status());
+    response->set_from(from->ToString());
+    return grpc::Status::OK;
+  }
+
  private:
   const AdminActions actions_;
 };

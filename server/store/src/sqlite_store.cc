@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <limits>
 #include <utility>
 
@@ -21,14 +22,17 @@ namespace {
 
 constexpr std::array<std::string_view, kTableCount> kTables = {
     "casus",  "person",    "record",  "record_index", "deposit", "deposit_index", "professional",
-    "handle", "handle_of", "visible", "request",      "version", "counter"};
+    "handle", "handle_of", "visible", "request",      "version", "counter",       "policy"};
+// Those that the first migration makes; later ones are made by later migrations.
+constexpr size_t kFirstTables = 13;
 
 std::vector<std::string> Migrations() {
   std::string first;
-  for (const std::string_view table : kTables) {
-    absl::StrAppend(&first, "CREATE TABLE ", std::string(table),
-                    " (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;");
-  }
+  const auto create = [](std::string_view table) {
+    return absl::StrCat("CREATE TABLE ", std::string(table),
+                        " (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;");
+  };
+  for (size_t i = 0; i < kFirstTables; ++i) first += create(kTables[i]);
   first +=
       "CREATE TABLE entry (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL, salt BLOB NOT NULL,"
       " record BLOB NOT NULL, answer BLOB NOT NULL, texts BLOB NOT NULL, time INTEGER NOT NULL,"
@@ -43,7 +47,7 @@ std::vector<std::string> Migrations() {
       "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL,"
       " checkpoint BLOB NOT NULL);"
       "INSERT INTO head VALUES (1, 0, x'');";
-  return {first};
+  return {first, create("policy")};
 }
 
 // SQL per table, made once.
@@ -225,6 +229,22 @@ class FileLock {
   explicit FileLock(int fd) : fd_(fd) {}
   int fd_;
 };
+
+// The one path of the file, so that a second process finds the lock by whatever link it comes.
+absl::StatusOr<std::string> RealPath(const std::string& path) {
+  std::error_code error;
+  auto real = std::filesystem::canonical(path, error);
+  if (error) {
+    // Not there yet: made here, so that a link that leads nowhere leads somewhere.
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC,
+                        0600);  // NOLINT(cppcoreguidelines-pro-type-vararg)
+    if (fd < 0) return Unavailable("STORE_FAILED", "the file of the store cannot be opened");
+    close(fd);
+    real = std::filesystem::canonical(path, error);
+    if (error) return Unavailable("STORE_FAILED", "the file of the store cannot be opened");
+  }
+  return real.string();
+}
 
 class SqliteStore final : public Store {
  public:
@@ -425,7 +445,8 @@ absl::StatusOr<std::unique_ptr<Reader>> SqliteStore::Read() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path) {
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& given) {
+  SLUIS_ASSIGN_OR_RETURN(const std::string path, RealPath(given));
   SLUIS_ASSIGN_OR_RETURN(auto lock, FileLock::Take(path + ".lock"));
   SLUIS_ASSIGN_OR_RETURN(auto db, SqliteDb::Open(path, SqliteDb::Mode::kReadWrite));
   // WAL with FULL: a commit is on the disk when it returns. secure_delete overwrites what is

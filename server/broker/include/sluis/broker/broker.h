@@ -80,6 +80,19 @@ class Broker {
   // old one, what is decided after on the new one. Waits until that is durable.
   absl::Status Activate(std::shared_ptr<const policy::Policy> policy);
   [[nodiscard]] std::shared_ptr<const policy::Policy> policy() const;
+
+  // Two operators put a policy in force: one proposes it for a day, another approves it. Each is an
+  // entry of the log with the operator's name, and waits until that is durable.
+  //   INVALID_ARGUMENT     MALFORMED             a name that is none (1-64 of [A-Za-z0-9._-]);
+  //   FAILED_PRECONDITION  POLICY_DATE_PAST      the day is over: nothing works backwards;
+  //   ALREADY_EXISTS       POLICY_APPROVED       this policy was approved before;
+  //   NOT_FOUND            POLICY_NOT_PROPOSED   nobody proposed this policy;
+  //   PERMISSION_DENIED    SAME_OPERATOR         who proposed it cannot approve it.
+  absl::Status ProposePolicy(const policy::Policy& policy, CivilDate from,
+                             const std::string& operator_id);
+  absl::Status ApprovePolicy(const std::string& policy_hash, const std::string& operator_id);
+  // Keeps the policy of the first start as the one in force from today, when none is kept yet.
+  absl::Status KeepFirstPolicy(const policy::Policy& policy);
   // Records that the decision clock was set. Waits until that is durable.
   absl::Status RecordClockSet();
 
@@ -93,5 +106,16 @@ class Broker {
 
 // SHA-256 of the canonical policy, 32 bytes.
 std::string PolicyHash(const policy::Policy& policy);
+
+// The hash of the approved policy that is in force on `day`: of those whose day has come the one
+// with the latest day, of equal ones the one approved last. Empty when none is kept.
+absl::StatusOr<std::string> PolicyHashInForce(store::Store& store, CivilDate day);
+// A proposed or approved policy by its hash. NOT_FOUND / POLICY_NOT_PROPOSED, DATA_LOSS /
+// POLICY_UNREADABLE when what is kept does not compile to the policy of this hash.
+struct KeptPolicy {
+  std::shared_ptr<const policy::Policy> policy;
+  CivilDate from{};
+};
+absl::StatusOr<KeptPolicy> FindPolicy(store::Store& store, const std::string& policy_hash);
 
 }  // namespace sluis::broker

@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 
+#include "sluis/base/civil_date.h"
 #include "sluis/policy/policy.h"
 #include "sluis/policy/texts.h"
 #include "sluis/textproto/issue.h"
@@ -35,6 +36,8 @@ struct Config {
   std::string convenant_file;
   std::string switches_file;  // empty: none
   std::string texts_file;
+  std::string signatures_directory;  // empty in TEST_DATA_ONLY
+  std::string partij_keys_file;      // likewise
   int max_message_bytes = 0;
   int max_calls = 0;
   int max_calls_per_connection = 0;
@@ -64,6 +67,13 @@ struct PolicyResult {
 
 // Reads and compiles the documents that the configuration names.
 PolicyResult LoadPolicy(const Config& config);
+
+// Whether the convenant binds every partij that has acceded by `day` and not left: nothing in
+// TEST_DATA_ONLY, elsewhere an error for each that has not signed this convenant with its key.
+// Codes: SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNATURE_OTHER, each naming the partij;
+// VERIFIER_KEY_MALFORMED, FILE_MISSING.
+std::vector<textproto::Issue> CheckSignatures(const Config& config, const policy::Policy& policy,
+                                              CivilDate day);
 
 struct TextsResult {
   std::unique_ptr<policy::Texts> texts;

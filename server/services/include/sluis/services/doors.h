@@ -57,6 +57,13 @@ struct AdminActions {
     std::vector<std::string> warnings;
   };
   std::function<absl::StatusOr<Reloaded>()> reload_policy;
+  // The day is YYYY-MM-DD. What Broker::ProposePolicy() and ApprovePolicy() say goes for these too.
+  std::function<absl::StatusOr<Reloaded>(const std::string& operator_id, const std::string& from)>
+      propose_policy;
+  // Returns the day from which it is in force.
+  std::function<absl::StatusOr<CivilDate>(const std::string& operator_id,
+                                          const std::string& policy_hash_hex)>
+      activate_policy;
 };
 
 // The door for operators: AdminService and health, without TLS, on loopback. As long as it is open

@@ -33,8 +33,9 @@ enum class Table : uint8_t {
   kRequest,  // partij ‖ 0 ‖ request_id → index of its first entry and hash of its content
   kVersion,  // what facts are read from → a counter
   kCounter,  // partij → its last partij_seq
+  kPolicy,   // policy hash → policy that was proposed or approved
 };
-inline constexpr int kTableCount = 13;
+inline constexpr int kTableCount = 14;
 
 struct Document {
   std::string key;
