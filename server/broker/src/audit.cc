@@ -100,8 +100,8 @@ struct Search {
   std::string partij;
 };
 
-absl::StatusOr<Search> ReadSearch(const v1::SearchEventsRequest& request, const CallState& call,
-                                  const policy::Policy& policy) {
+absl::StatusOr<Search> ReadSearch(Core& core, const v1::SearchEventsRequest& request,
+                                  const CallState& call, const policy::Policy& policy) {
   Search search;
   SLUIS_ASSIGN_OR_RETURN(search.filter.from, Instant("from", request.from()));
   SLUIS_ASSIGN_OR_RETURN(search.filter.until, Instant("until", request.until()));
@@ -128,7 +128,8 @@ absl::StatusOr<Search> ReadSearch(const v1::SearchEventsRequest& request, const 
   search.field = request.field();
   search.code = request.code();
   SLUIS_ASSIGN_OR_RETURN(search.page_size, PageSize(request.page_size(), 100, 1000));
-  SLUIS_ASSIGN_OR_RETURN(const std::string position, OpenPageToken(request.page_token()));
+  SLUIS_ASSIGN_OR_RETURN(const std::string position,
+                         OpenPageToken(core, call, request.page_token()));
   if (!position.empty() && position.size() != 8)
     return Malformed("page_token", "not one that this broker gave");
   if (!position.empty()) search.start = ReadU64(position);
@@ -175,7 +176,13 @@ v1::Event ToEvent(const Core& core, const Search& search, const store::EntryRow&
     event.set_casus_id(casus->ToString());
   event.set_tafel(record.has_decision() ? decision.tafel() : record.change().tafel());
   event.set_stage(decision.stage());
-  event.set_phase(record.has_decision() ? decision.evidence().phase() : record.change().phase_to());
+  // The phase of the casus goes to deelnemers through RequestFields alone; a refusal tells it to
+  // nobody. What a partij changed itself it knows.
+  if (!record.has_decision()) {
+    event.set_phase(record.change().phase_to());
+  } else if (search.everything) {
+    event.set_phase(decision.evidence().phase());
+  }
   event.set_purpose(decision.purpose());
   event.set_pseudonym(HexEncode(record.pseudonym()));
   for (const log::v1::FieldDecision& field : decision.fields()) {
@@ -207,7 +214,8 @@ v1::Event ToEvent(const Core& core, const Search& search, const store::EntryRow&
   return event;
 }
 
-absl::StatusOr<v1::SearchEventsAnswer> RunSearch(Core& core, const Search& search) {
+absl::StatusOr<v1::SearchEventsAnswer> RunSearch(Core& core, const CallState& call,
+                                                 const Search& search) {
   SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
   v1::SearchEventsAnswer answer;
   size_t bytes = 0;
@@ -220,7 +228,8 @@ absl::StatusOr<v1::SearchEventsAnswer> RunSearch(Core& core, const Search& searc
           bytes > kMaxAnswerBytes || ++looked_at > kMaxLookedAt) {
         std::string position;
         AppendU64(position, row.index);
-        answer.set_next_page_token(MakePageToken(position));
+        SLUIS_ASSIGN_OR_RETURN(*answer.mutable_next_page_token(),
+                               MakePageToken(core, call, position));
         return answer;
       }
       next = row.index + 1;
@@ -243,10 +252,11 @@ void SearchEvents(Core& core, const CallPtr& call) {
   const audit::Digest content = RequestHash(call->method, *request);
   const auto request_id = intake::CheckRequestId(request->request_id());
   if (!request_id.ok()) return core.Reject(call, request_id.status());
-  auto search = ReadSearch(*request, *call, *core.Active().policy);
+  auto search = ReadSearch(core, *request, *call, *core.Active().policy);
+  if (!search.ok() && !IsRefusal(search.status())) return call->done(search.status());
   if (!search.ok()) return core.Reject(call, search.status());
   core.Post([&core, call, request, content, id = *request_id, search = *std::move(search)] {
-    auto answer = RunSearch(core, search);
+    auto answer = RunSearch(core, *call, search);
     if (!answer.ok()) return call->done(answer.status());
     SubmitReading(core, call, EventKind::LOG_SEARCHED, content, id,
                   {request->acting_hat(), request->professional(), request->usage_purpose()},

@@ -251,6 +251,8 @@ void Core::RecordNotDelivered(const CallPtr& call, const ledger::Committed& deci
   record->set_decided_in(decision.receipt.index + 1);
   const audit::Digest request = decision.draft.request;
   const std::string source = decision.draft.source;
+  // The log says RELEASE: that nothing was delivered has to be said, however late it is.
+  call->deadline = absl::InfiniteFuture();
   Submit(call,
          [this, call, record, request, source](
              store::Transaction&, const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
@@ -345,8 +347,8 @@ absl::StatusOr<std::optional<Earlier>> FindEarlier(Core& core, store::Reader& re
   SLUIS_ASSIGN_OR_RETURN(auto entries, reader.Entries(earlier.index, 1));
   if (entries.empty() || entries.front().index != earlier.index) return unreadable();
   earlier.leaf = std::move(entries.front().leaf);
-  SLUIS_ASSIGN_OR_RETURN(earlier.answer, core.options.vault->Open(state::kBrokerOwner, "answer",
-                                                                  entries.front().answer));
+  SLUIS_ASSIGN_OR_RETURN(earlier.answer, core.options.vault->OpenAnswer(state::kBrokerOwner, key.id,
+                                                                        entries.front().answer));
   const auto leaf = audit::DecodeLeaf(earlier.leaf);
   if (!leaf.ok() || leaf->answer != AnswerHash(key.id, earlier.answer)) return unreadable();
   return earlier;
@@ -370,7 +372,7 @@ absl::Status SetAnswer(Core& core, const Uuid& request_id, std::string answer,
                        ledger::Draft& draft) {
   draft.answer_hash = AnswerHash(request_id, answer);
   SLUIS_ASSIGN_OR_RETURN(draft.kept_answer,
-                         core.options.vault->Seal(state::kBrokerOwner, "answer", answer));
+                         core.options.vault->SealAnswer(state::kBrokerOwner, request_id, answer));
   draft.answer = std::move(answer);
   return absl::OkStatus();
 }
@@ -380,12 +382,30 @@ absl::StatusOr<size_t> PageSize(int asked, size_t normal, size_t most) {
   return asked == 0 ? normal : std::min(static_cast<size_t>(asked), most);
 }
 
-std::string MakePageToken(std::string_view position) { return HexEncode(position); }
+namespace {
 
-absl::StatusOr<std::string> OpenPageToken(std::string_view token) {
-  auto position = HexDecode(token);
-  if (!position.ok()) return Malformed("page_token", "not one that this broker gave");
-  return position;
+std::string PageUse(const CallState& call) {
+  return absl::StrCat("page ", ToAbsl(call.method), " ", call.partij);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> MakePageToken(Core& core, const CallState& call,
+                                          std::string_view position) {
+  SLUIS_ASSIGN_OR_RETURN(const std::string sealed,
+                         core.options.vault->Seal(state::kBrokerOwner, PageUse(call), position));
+  return HexEncode(sealed);
+}
+
+absl::StatusOr<std::string> OpenPageToken(Core& core, const CallState& call,
+                                          std::string_view token) {
+  if (token.empty()) return std::string();
+  const auto sealed = HexDecode(token);
+  if (sealed.ok()) {
+    auto position = core.options.vault->Open(state::kBrokerOwner, PageUse(call), *sealed);
+    if (position.ok() || !absl::IsDataLoss(position.status())) return position;
+  }
+  return Malformed("page_token", "not one that this broker gave for this call");
 }
 
 absl::Status CheckActor(CommandContext& context) {
@@ -422,15 +442,20 @@ bool IsInvolved(const store::v1::Casus& casus, std::string_view partij) {
                      [&](const auto& introduction) { return introduction.partij() == partij; });
 }
 
+bool IsNotOver(const policy::v1::Participation& participation, CivilDate today) {
+  if (participation.until().empty()) return true;
+  const auto until = CivilDate::Parse(participation.until());
+  return until.ok() && today <= *until;
+}
+
 bool TakesPart(const store::v1::Casus& casus, std::string_view partij, CivilDate today) {
   const auto takes_part = [&](const auto& list) {
-    return std::any_of(
-        list.begin(), list.end(), [&](const policy::v1::Participation& participation) {
-          const auto from = CivilDate::Parse(participation.from());
-          const auto until = CivilDate::Parse(participation.until());
-          return participation.participant().partij() == partij && from.ok() && *from <= today &&
-                 (participation.until().empty() || (until.ok() && today <= *until));
-        });
+    return std::any_of(list.begin(), list.end(),
+                       [&](const policy::v1::Participation& participation) {
+                         const auto from = CivilDate::Parse(participation.from());
+                         return participation.participant().partij() == partij && from.ok() &&
+                                *from <= today && IsNotOver(participation, today);
+                       });
   };
   return takes_part(casus.facts().participants()) || takes_part(casus.facts().guests());
 }
@@ -438,7 +463,7 @@ bool TakesPart(const store::v1::Casus& casus, std::string_view partij, CivilDate
 absl::StatusOr<store::v1::Casus> InvolvedCasus(CommandContext& context, const Uuid& casus_id,
                                                bool must_be_open) {
   SetCasus(context, casus_id);
-  SLUIS_ASSIGN_OR_RETURN(auto casus, context.state.Casus(casus_id));
+  SLUIS_ASSIGN_OR_RETURN(auto casus, UnlessDestroyed(context.state.Casus(casus_id)));
   if (!casus || !IsInvolved(*casus, context.partij)) return NotInCasus();
   if (must_be_open && casus->facts().status() != policy::v1::CasusFacts::OPEN) {
     return FailedPrecondition("CASE_CLOSED", "the casus is closed");
@@ -450,6 +475,8 @@ absl::StatusOr<Uuid> CallersPerson(CommandContext& context, std::string_view han
   SLUIS_ASSIGN_OR_RETURN(const Uuid id, intake::CheckId("person_id", handle));
   SLUIS_ASSIGN_OR_RETURN(const auto person, context.state.PersonOf(context.partij, id));
   if (!person) return NotInCasus();
+  SLUIS_ASSIGN_OR_RETURN(const bool known, context.core.options.vault->HasKey(*person));
+  if (!known) return NotInCasus();
   SLUIS_RETURN_IF_ERROR(SetPseudonym(context, *person));
   return *person;
 }

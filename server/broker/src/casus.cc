@@ -77,11 +77,13 @@ absl::Status MakeHandles(CommandContext& context, const Casus& casus, std::strin
   return absl::OkStatus();
 }
 
+// Only names of the convenant: others may be anything, and the log keeps for ever what it gets.
 void Describe(CommandContext& context, const policy::v1::PartijHat& concerned,
               const std::string& tafel) {
-  context.record.mutable_change()->set_partij(concerned.partij());
-  context.record.mutable_change()->set_hat(concerned.hat());
-  context.record.mutable_change()->set_tafel(tafel);
+  log::v1::Change& change = *context.record.mutable_change();
+  if (context.policy.FindPartij(concerned.partij())) change.set_partij(concerned.partij());
+  if (context.policy.FindHat(concerned.hat())) change.set_hat(concerned.hat());
+  if (context.policy.FindTafel(tafel)) change.set_tafel(tafel);
 }
 
 // ---- OpenCasus ----
@@ -194,7 +196,7 @@ absl::StatusOr<v1::AddPersonAnswer> Add(CommandContext& context,
     SLUIS_RETURN_IF_ERROR(CheckBsn(context, request.bsn()));
     SLUIS_ASSIGN_OR_RETURN(person, context.core.options.vault->PersonWithBsn(request.bsn()));
   }
-  SLUIS_ASSIGN_OR_RETURN(const auto known, context.state.Person(person));
+  SLUIS_ASSIGN_OR_RETURN(const auto known, UnlessDestroyed(context.state.Person(person)));
   store::v1::Person identity = known.value_or(store::v1::Person());
   FillIn(request.bsn(), identity.mutable_bsn());
   FillIn(request.elements().geslachtsnaam(), identity.mutable_geslachtsnaam());
@@ -219,8 +221,10 @@ absl::StatusOr<v1::AddPersonAnswer> Add(CommandContext& context,
   SLUIS_RETURN_IF_ERROR(context.state.PutCasus(casus_id, casus));
   std::set<std::string> partijen = {context.partij, casus.opener().partij()};
   for (const auto* list : {&casus.facts().participants(), &casus.facts().guests()}) {
-    for (const Participation& participation : *list)
-      partijen.insert(participation.participant().partij());
+    for (const Participation& participation : *list) {
+      if (IsNotOver(participation, context.moment.today))
+        partijen.insert(participation.participant().partij());
+    }
   }
   for (const std::string& partij : partijen)
     SLUIS_RETURN_IF_ERROR(context.state.MakeHandle(person, partij).status());
@@ -268,10 +272,16 @@ absl::StatusOr<v1::IntroducePersonAnswer> Introduce(CommandContext& context,
   if (!context.policy.FindPartij(request.partij()))
     return Malformed("partij", "not a partij of the convenant");
   context.record.mutable_change()->set_partij(request.partij());
-  auto* introduction = casus.add_introductions();
-  introduction->set_partij(request.partij());
-  introduction->set_person(person.ToString());
-  SLUIS_RETURN_IF_ERROR(context.state.PutCasus(casus_id, casus));
+  const std::string person_id = person.ToString();
+  if (std::none_of(casus.introductions().begin(), casus.introductions().end(),
+                   [&](const auto& each) {
+                     return each.partij() == request.partij() && each.person() == person_id;
+                   })) {
+    auto* introduction = casus.add_introductions();
+    introduction->set_partij(request.partij());
+    introduction->set_person(person_id);
+    SLUIS_RETURN_IF_ERROR(context.state.PutCasus(casus_id, casus));
+  }
   SLUIS_RETURN_IF_ERROR(context.state.MakeHandle(person, request.partij()).status());
   SLUIS_RETURN_IF_ERROR(context.state.MakeVisible(request.partij(), casus_id, casus.opened_at()));
   return v1::IntroducePersonAnswer();
@@ -453,7 +463,8 @@ absl::StatusOr<v1::AcceptScalingAnswer> Accept(CommandContext& context,
   SLUIS_ASSIGN_OR_RETURN(const Uuid casus_id, intake::CheckId("casus_id", request.casus_id()));
   SLUIS_ASSIGN_OR_RETURN(Casus casus, InvolvedCasus(context, casus_id));
   context.record.mutable_change()->set_phase_from(casus.facts().phase());
-  context.record.mutable_change()->set_phase_to(request.phase());
+  if (context.policy.FindPhase(request.phase()))
+    context.record.mutable_change()->set_phase_to(request.phase());
   const auto* step = StepFor(context, casus.facts().phase(), request.phase());
   if (casus.proposed_phase() != request.phase() || step == nullptr) {
     return FailedPrecondition("WRONG_PHASE", "this phase is not proposed");
@@ -505,13 +516,10 @@ absl::StatusOr<v1::CloseCasusAnswer> Close(CommandContext& context,
 // ---- GetCasus, ListCasussen ----
 
 absl::StatusOr<std::optional<v1::CasusView>> ViewOf(state::StateReader& state, const Uuid& casus_id,
-                                                    const std::string& partij) {
-  auto stored = state.Casus(casus_id);
-  // A casus whose key was destroyed is as good as unknown.
-  if (ReasonOf(stored.status()) == "KEY_DESTROYED") return std::nullopt;
-  if (!stored.ok()) return stored.status();
-  if (!*stored || !IsInvolved(**stored, partij)) return std::nullopt;
-  const Casus& casus = **stored;
+                                                    const std::string& partij, CivilDate today) {
+  SLUIS_ASSIGN_OR_RETURN(const auto stored, UnlessDestroyed(state.Casus(casus_id)));
+  if (!stored || !IsInvolved(*stored, partij)) return std::nullopt;
+  const Casus& casus = *stored;
   v1::CasusView view;
   view.set_casus_id(casus_id.ToString());
   view.set_status(casus.facts().status());
@@ -521,7 +529,8 @@ absl::StatusOr<std::optional<v1::CasusView>> ViewOf(state::StateReader& state, c
     for (const Participation& participation : *list) {
       if (participation.participant().partij() != partij) continue;
       *view.add_own_participations() = participation;
-      takes_part = true;
+      // Who was added after one left is no longer one's business, known or not.
+      takes_part = takes_part || IsNotOver(participation, today);
     }
   }
   for (const auto& person : casus.facts().persons()) {
@@ -536,6 +545,8 @@ absl::StatusOr<std::optional<v1::CasusView>> ViewOf(state::StateReader& state, c
   return view;
 }
 
+CivilDate Today(const Core& core) { return facts::LocalDate(core.options.clock->Now()); }
+
 void GetCasus(Core& core, const CallPtr& call) {
   core.Post([&core, call] {
     call->done([&]() -> absl::StatusOr<std::string> {
@@ -544,7 +555,7 @@ void GetCasus(Core& core, const CallPtr& call) {
       SLUIS_ASSIGN_OR_RETURN(const Uuid casus_id, intake::CheckId("casus_id", request.casus_id()));
       SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
       state::StateReader state(*reader, *core.options.vault);
-      SLUIS_ASSIGN_OR_RETURN(auto view, ViewOf(state, casus_id, call->partij));
+      SLUIS_ASSIGN_OR_RETURN(auto view, ViewOf(state, casus_id, call->partij, Today(core)));
       if (!view) return NotFound("NOT_IN_CASUS", "no such casus for the caller");
       v1::GetCasusResponse response;
       *response.mutable_casus() = *std::move(view);
@@ -559,17 +570,19 @@ void ListCasussen(Core& core, const CallPtr& call) {
       v1::ListCasussenRequest request;
       SLUIS_RETURN_IF_ERROR(wire::ParseStrict(call->body, request));
       SLUIS_ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size(), 25, 100));
-      SLUIS_ASSIGN_OR_RETURN(const std::string after, OpenPageToken(request.page_token()));
+      SLUIS_ASSIGN_OR_RETURN(const std::string after,
+                             OpenPageToken(core, *call, request.page_token()));
       SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
       state::StateReader state(*reader, *core.options.vault);
       SLUIS_ASSIGN_OR_RETURN(auto visible, state.Visible(call->partij, after, size + 1));
       v1::ListCasussenResponse response;
       if (visible.size() > size) {
         visible.pop_back();
-        response.set_next_page_token(MakePageToken(visible.back().first));
+        SLUIS_ASSIGN_OR_RETURN(*response.mutable_next_page_token(),
+                               MakePageToken(core, *call, visible.back().first));
       }
       for (const auto& [order, casus_id] : visible) {
-        SLUIS_ASSIGN_OR_RETURN(auto view, ViewOf(state, casus_id, call->partij));
+        SLUIS_ASSIGN_OR_RETURN(auto view, ViewOf(state, casus_id, call->partij, Today(core)));
         if (view) *response.add_casussen() = *std::move(view);
       }
       return wire::Canonical(response);

@@ -99,7 +99,7 @@ absl::StatusOr<v1::RecordConsentAnswer> Record(CommandContext& context,
 absl::StatusOr<std::pair<state::Subject, state::StoredRecord>> FindConsent(
     CommandContext& context, const std::string& text) {
   SLUIS_ASSIGN_OR_RETURN(const Uuid id, intake::CheckId("consent_id", text));
-  SLUIS_ASSIGN_OR_RETURN(auto found, context.state.Record(id));
+  SLUIS_ASSIGN_OR_RETURN(auto found, UnlessDestroyed(context.state.Record(id)));
   if (!found || !found->second.record.has_consent())
     return NotFound("CONSENT_UNKNOWN", "no such consent for the caller");
   return *std::move(found);

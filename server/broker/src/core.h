@@ -119,8 +119,19 @@ absl::Status SetAnswer(Core& core, const Uuid& request_id, std::string answer,
 
 // Pages of lists: MALFORMED for a negative size or a token that we did not give.
 absl::StatusOr<size_t> PageSize(int asked, size_t normal, size_t most);
-std::string MakePageToken(std::string_view position);
-absl::StatusOr<std::string> OpenPageToken(std::string_view token);
+// A token is sealed, and good for this call of this partij alone: positions tell when what was
+// made.
+absl::StatusOr<std::string> MakePageToken(Core& core, const CallState& call,
+                                          std::string_view position);
+absl::StatusOr<std::string> OpenPageToken(Core& core, const CallState& call,
+                                          std::string_view token);
+
+// A document whose key was destroyed is as good as unknown.
+template <typename T>
+absl::StatusOr<std::optional<T>> UnlessDestroyed(absl::StatusOr<std::optional<T>> found) {
+  if (ReasonOf(found.status()) == "KEY_DESTROYED") return std::optional<T>();
+  return found;
+}
 
 // ---- Commands: calls that change something ----
 
@@ -164,6 +175,8 @@ absl::StatusOr<store::v1::Casus> InvolvedCasus(CommandContext& context, const Uu
                                                bool must_be_open = true);
 // Whether the partij opened the casus, takes part in it, or was told of a person in it.
 bool IsInvolved(const store::v1::Casus& casus, std::string_view partij);
+// Whether the participation is not over on the day. It may still have to begin.
+bool IsNotOver(const policy::v1::Participation& participation, CivilDate today);
 // Whether the partij takes part on the day, as participant or guest.
 bool TakesPart(const store::v1::Casus& casus, std::string_view partij, CivilDate today);
 // The person whom the caller means; NOT_IN_CASUS when it was given no such id.

@@ -463,7 +463,7 @@ absl::Status CheckWithdraw(const v1::WithdrawFactRequest& request) {
 absl::StatusOr<v1::WithdrawFactAnswer> Withdraw(CommandContext& context,
                                                 const v1::WithdrawFactRequest& request) {
   SLUIS_ASSIGN_OR_RETURN(const Uuid id, intake::CheckId("fact_id", request.fact_id()));
-  SLUIS_ASSIGN_OR_RETURN(const auto found, context.state.Record(id));
+  SLUIS_ASSIGN_OR_RETURN(const auto found, UnlessDestroyed(context.state.Record(id)));
   if (!found || found->second.record.has_consent() ||
       found->second.record.recorded_by().partij() != context.partij) {
     return NotFound("FACT_UNKNOWN", "no such fact of the caller");

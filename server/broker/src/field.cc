@@ -173,7 +173,7 @@ absl::StatusOr<v1::DepositFieldAnswer> DepositField(CommandContext& context,
 absl::StatusOr<std::pair<state::Subject, state::StoredDeposit>> OwnDeposit(
     CommandContext& context, const std::string& text) {
   SLUIS_ASSIGN_OR_RETURN(const Uuid id, intake::CheckId("deposit_id", text));
-  SLUIS_ASSIGN_OR_RETURN(auto found, context.state.Deposit(id));
+  SLUIS_ASSIGN_OR_RETURN(auto found, UnlessDestroyed(context.state.Deposit(id)));
   if (!found || found->second.deposit.holding().source().partij() != context.partij) {
     return NotFound("DEPOSIT_UNKNOWN", "no such deposit of the caller");
   }

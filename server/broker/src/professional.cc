@@ -33,6 +33,8 @@ absl::Status CheckPut(const v1::PutProfessionalRequest& request) {
 absl::StatusOr<v1::PutProfessionalAnswer> Put(CommandContext& context,
                                               const v1::PutProfessionalRequest& request) {
   const auto partij = context.policy.FindPartij(context.partij);
+  // A policy that came into force since the call came in may no longer have it.
+  if (!partij) return PermissionDenied("NOT_A_PARTIJ", "the caller is no partij of the convenant");
   policy::v1::Professional professional;
   professional.set_id(request.professional());
   professional.set_partij(context.partij);
@@ -58,7 +60,8 @@ void ListProfessionals(Core& core, const CallPtr& call) {
       v1::ListProfessionalsRequest request;
       SLUIS_RETURN_IF_ERROR(wire::ParseStrict(call->body, request));
       SLUIS_ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size(), 25, 100));
-      SLUIS_ASSIGN_OR_RETURN(const std::string after, OpenPageToken(request.page_token()));
+      SLUIS_ASSIGN_OR_RETURN(const std::string after,
+                             OpenPageToken(core, *call, request.page_token()));
       SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
       state::StateReader state(*reader, *core.options.vault);
       SLUIS_ASSIGN_OR_RETURN(auto professionals,
@@ -66,7 +69,8 @@ void ListProfessionals(Core& core, const CallPtr& call) {
       v1::ListProfessionalsResponse response;
       if (professionals.size() > size) {
         professionals.pop_back();
-        response.set_next_page_token(MakePageToken(professionals.back().id()));
+        SLUIS_ASSIGN_OR_RETURN(*response.mutable_next_page_token(),
+                               MakePageToken(core, *call, professionals.back().id()));
       }
       for (const auto& professional : professionals) *response.add_professionals() = professional;
       return wire::Canonical(response);

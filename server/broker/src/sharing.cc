@@ -48,6 +48,8 @@ struct FieldsCall {
   facts::Query query;
   audit::Salt texts_salt;
   std::unique_ptr<Prepared> prepared;
+  // It was decided again at the commit, on facts that are not remembered yet.
+  bool decided_again = false;
   // Filled when the call repeats an earlier one.
   std::optional<Earlier> earlier;
 };
@@ -290,6 +292,7 @@ absl::StatusOr<ledger::Draft> Commit(Core& core, FieldsCall& fields,
     }
     SLUIS_ASSIGN_OR_RETURN(fields.prepared,
                            LoadAndPrepare(core, fields, transaction, moment.now, moment.today));
+    fields.decided_again = true;
   }
   ledger::Draft draft = std::move(fields.prepared->draft);
   if (*earlier) {
@@ -330,6 +333,8 @@ absl::StatusOr<std::string> OpenValues(Core& core, const Prepared& prepared,
 // The response's fields besides answer and receipt: values, and the first answer of a repeat.
 absl::StatusOr<std::string> Finish(Core& core, const FieldsCall& fields,
                                    const ledger::Committed& committed) {
+  if (fields.decided_again)
+    core.options.facts->Keep(fields.query, fields.handle, fields.prepared->view);
   if (!fields.earlier) return OpenValues(core, *fields.prepared, nullptr);
   v1::EarlierAnswer earlier;
   if (!earlier.mutable_answer()->ParseFromString(fields.earlier->answer)) {
@@ -406,6 +411,7 @@ void RequestFields(Core& core, const CallPtr& call) {
                                                         {},
                                                         *std::move(salt),
                                                         nullptr,
+                                                        false,
                                                         std::nullopt});
   if (absl::Status form = CheckForm(fields->message); !form.ok())
     return core.Reject(call, std::move(form));
@@ -435,6 +441,7 @@ void RequestFields(Core& core, const CallPtr& call) {
     auto prepared = LoadAndPrepare(core, *fields, **reader, now, today);
     if (!prepared.ok()) return fields->call->done(prepared.status());
     fields->prepared = *std::move(prepared);
+    core.options.facts->Keep(fields->query, fields->handle, fields->prepared->view);
     SubmitFields(core, fields);
   });
 }

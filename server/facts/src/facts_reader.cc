@@ -53,6 +53,8 @@ class Lru {
   absl::flat_hash_map<Key, typename std::list<std::pair<Key, Value>>::iterator> index_;
 };
 
+constexpr char kSinceEver[] = "0001-01-01T00:00:00Z";
+
 std::string CasusKey(const Uuid& casus) { return state::Subject::Casus(casus).key(); }
 std::string PersonKey(const Uuid& person) { return state::Subject::Person(person).key(); }
 std::string PartijKey(std::string_view partij) { return state::Subject::Partij(partij).key(); }
@@ -169,7 +171,12 @@ const DepositedValue* View::ValueOf(policy::Side source, policy::FieldId field) 
 }
 
 struct FactsReader::Cache {
-  using SubjectKey = std::pair<Uuid, Uuid>;  // casus, person (nil: the casus itself)
+  // Casus, whether it is about a person, and who. A person who is not known is nil, and something
+  // else than the casus itself.
+  using SubjectKey = std::tuple<Uuid, bool, Uuid>;
+  static SubjectKey KeyOf(const Query& query) {
+    return {query.casus, query.with_person, query.with_person ? query.person : Uuid()};
+  }
   Mutex mutex;
   Lru<SubjectKey, std::shared_ptr<const View::SubjectPart>> subjects ABSL_GUARDED_BY(mutex){20000};
   Lru<std::string, std::shared_ptr<const View::PartijPart>> partijen ABSL_GUARDED_BY(mutex){5000};
@@ -210,9 +217,7 @@ std::optional<View> FactsReader::Peek(const std::shared_ptr<const Policy>& polic
   std::shared_ptr<const View::PartijPart> acting;
   {
     const MutexLock lock(cache_->mutex);
-    if (const auto* found =
-            cache_->subjects.Find({query.casus, query.with_person ? query.person : Uuid()}))
-      subject = *found;
+    if (const auto* found = cache_->subjects.Find(Cache::KeyOf(query))) subject = *found;
     if (const auto* found = cache_->partijen.Find(query.source_partij)) source = *found;
     if (const auto* found = cache_->partijen.Find(query.acting_partij)) acting = *found;
   }
@@ -254,28 +259,47 @@ std::optional<Uuid> FactsReader::PeekPerson(std::string_view partij, const Uuid&
 absl::StatusOr<std::optional<Uuid>> FactsReader::LoadPerson(store::Reader& reader,
                                                             std::string_view partij,
                                                             const Uuid& handle) {
-  state::StateReader state(reader, vault_);
-  SLUIS_ASSIGN_OR_RETURN(const auto person, state.PersonOf(partij, handle));
-  // An id that was never given is not remembered: it may be given later.
-  if (person) {
-    const MutexLock lock(cache_->mutex);
-    cache_->persons.Put({std::string(partij), handle}, *person);
+  return state::StateReader(reader, vault_).PersonOf(partij, handle);
+}
+
+void FactsReader::Keep(const Query& query, const Uuid& handle, const View& view) {
+  const MutexLock lock(cache_->mutex);
+  // What somebody else read later stays.
+  const auto* subject = cache_->subjects.Find(Cache::KeyOf(query));
+  if (subject == nullptr || (*subject)->policy != view.subject_->policy ||
+      ((*subject)->casus_version <= view.subject_->casus_version &&
+       (*subject)->person_version <= view.subject_->person_version)) {
+    cache_->subjects.Put(Cache::KeyOf(query), view.subject_);
   }
-  return person;
+  const auto keep = [&](const std::string& partij, const auto& part) {
+    const auto* found = cache_->partijen.Find(partij);
+    if (found == nullptr || (*found)->policy != part->policy || (*found)->version <= part->version)
+      cache_->partijen.Put(partij, part);
+  };
+  keep(query.source_partij, view.source_);
+  keep(query.acting_partij, view.acting_);
+  // An id that was never given is not remembered: it may be given later.
+  if (query.with_person && !query.person.is_nil())
+    cache_->persons.Put({query.acting_partij, handle}, query.person);
 }
 
 absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubject(
     state::StateReader& state, const std::shared_ptr<const Policy>& policy, const Query& query,
     CivilDate today) {
-  const Cache::SubjectKey key{query.casus, query.with_person ? query.person : Uuid()};
+  // A key that was destroyed takes its owner out of the world, without a version that moves.
+  SLUIS_ASSIGN_OR_RETURN(const bool casus_readable, vault_.HasKey(query.casus));
+  bool person_readable = false;
+  if (query.with_person && !query.person.is_nil()) {
+    SLUIS_ASSIGN_OR_RETURN(person_readable, vault_.HasKey(query.person));
+  }
   SLUIS_ASSIGN_OR_RETURN(const uint64_t casus_version, state.Version(CasusKey(query.casus)));
   uint64_t person_version = 0;
   if (query.with_person) {
     SLUIS_ASSIGN_OR_RETURN(person_version, state.Version(PersonKey(query.person)));
   }
-  {
+  if (casus_readable && (person_readable || !query.with_person)) {
     const MutexLock lock(cache_->mutex);
-    const auto* found = cache_->subjects.Find(key);
+    const auto* found = cache_->subjects.Find(Cache::KeyOf(query));
     if (found != nullptr && (*found)->policy == policy && (*found)->today == today &&
         !(*found)->has_approvers && (*found)->casus_version == casus_version &&
         (*found)->person_version == person_version) {
@@ -287,7 +311,10 @@ absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubjec
   part->today = today;
   part->casus_version = casus_version;
   part->person_version = person_version;
-  SLUIS_ASSIGN_OR_RETURN(const auto casus, state.Casus(query.casus));
+  std::optional<store::v1::Casus> casus;
+  if (casus_readable) {
+    SLUIS_ASSIGN_OR_RETURN(casus, state.Casus(query.casus));
+  }
   if (casus) {
     policy::v1::Facts facts;
     *facts.mutable_casus() = casus->facts();
@@ -299,7 +326,7 @@ absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubjec
     if (query.with_person) {
       const std::string person_id = query.person.ToString();
       for (auto& person : *facts.mutable_casus()->mutable_persons()) {
-        if (!query.person.is_nil() && person.id() == person_id) who = &person;
+        if (person_readable && person.id() == person_id) who = &person;
       }
       if (who != nullptr) {
         SLUIS_ASSIGN_OR_RETURN(const auto identity, state.Person(query.person));
@@ -317,8 +344,13 @@ absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubjec
           const auto& record = stored.record;
           // Some facts count in the casus they were recorded in only.
           if (!record.casus_id().empty() && record.casus_id() != casus_id) continue;
-          if (record.has_consent() && !record.needs_confirmation())
-            *facts.add_consents() = record.consent();
+          if (record.has_consent() && !record.needs_confirmation()) {
+            policy::v1::Consent& consent = *facts.add_consents();
+            consent = record.consent();
+            // A withdrawal that was acknowledged counts, whatever the clock says now: it may have
+            // been set back since.
+            if (!consent.withdrawn_at().empty()) consent.set_withdrawn_at(kSinceEver);
+          }
           AddFact(record.fact(), facts);
         }
       }
@@ -362,8 +394,6 @@ absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubjec
     part->casus = policy::InternCasus(*policy, facts.casus(), today);
     if (part->in_casus) part->subject = policy::InternSubject(*policy, facts, who, today);
   }
-  const MutexLock lock(cache_->mutex);
-  cache_->subjects.Put(key, part);
   return part;
 }
 
@@ -391,8 +421,6 @@ absl::StatusOr<std::shared_ptr<const View::PartijPart>> FactsReader::LoadPartij(
                          state.Professionals(partij, {}, std::numeric_limits<int32_t>::max()));
   for (const auto& professional : professionals)
     *part->professionals.add_professionals() = professional;
-  const MutexLock lock(cache_->mutex);
-  cache_->partijen.Put(std::string(partij), part);
   return part;
 }
 

@@ -88,14 +88,20 @@ class FactsReader {
   // policy. Touches no disk.
   std::optional<View> Peek(const std::shared_ptr<const policy::Policy>& policy, const Query& query,
                            absl::Time now, CivilDate today);
-  // The facts as `reader` sees them. Parts whose version is unchanged are not read again.
+  // The facts as `reader` sees them. Parts whose version is unchanged are not read again. What is
+  // read is not remembered: see Keep().
   absl::StatusOr<View> Load(store::Reader& reader,
                             const std::shared_ptr<const policy::Policy>& policy, const Query& query,
                             absl::Time now, CivilDate today);
   // Whether every version is still what it was.
   static absl::StatusOr<bool> IsCurrent(store::Reader& reader, const View& view);
 
-  // The person whom `partij` means by its own id, as PersonOf of the state; remembered.
+  // Remembers what a view was made of, and whom the caller means by `handle`. Only for what is
+  // committed: a transaction that is rolled back would leave facts behind that never were, under a
+  // version that other facts will get.
+  void Keep(const Query& query, const Uuid& handle, const View& view);
+
+  // The person whom `partij` means by its own id, as PersonOf of the state, if remembered.
   std::optional<Uuid> PeekPerson(std::string_view partij, const Uuid& handle);
   absl::StatusOr<std::optional<Uuid>> LoadPerson(store::Reader& reader, std::string_view partij,
                                                  const Uuid& handle);
