@@ -17,6 +17,13 @@ void AddAdmin(CLI::App& parent, Context& context);
 
 // Of `sluis policy`: one line in the table of policy.cc each.
 void AddPolicyCheck(CLI::App& policy, Context& context);
+void AddPolicyMatrix(CLI::App& policy, Context& context);
+void AddPolicyDiff(CLI::App& policy, Context& context);
+void AddPolicyTest(CLI::App& policy, Context& context);
+void AddPolicyExplain(CLI::App& policy, Context& context);
+void AddPolicyReplay(CLI::App& policy, Context& context);
+void AddPolicySign(CLI::App& policy, Context& context);
+void AddPolicyVerify(CLI::App& policy, Context& context);
 
 // Of `sluis audit`: audit_read.cc, audit_export.cc, audit_verify.cc.
 void AddAuditSearch(CLI::App& audit, Context& context);

@@ -14,6 +14,8 @@ enum class Exit {
   kNotVerified = 6,       // a receipt, a log or a proof is not what it should be
   kDocumentErrors = 7,    // documents with errors
   kDocumentWarnings = 8,  // documents with warnings, where warnings were said to count
+  kDecidesOtherwise = 9,  // a case or a logged decision comes out otherwise, or coverage has gaps
+  kDifferent = 10,        // two versions of a policy differ, where that was said to count
 };
 
 }  // namespace sluis::cli

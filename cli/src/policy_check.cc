@@ -17,7 +17,7 @@ struct Options {
 };
 
 absl::StatusOr<Exit> Check(const Options& options, bool json) {
-  SLUIS_ASSIGN_OR_RETURN(const CompiledFiles files, CompileFiles(options.files));
+  SLUIS_ASSIGN_OR_RETURN(const CompiledFiles files, CheckFiles(options.files));
   const bool good = files.policy != nullptr;
   if (json) {
     Json out = {{"good", good},
@@ -57,14 +57,18 @@ absl::StatusOr<Exit> Check(const Options& options, bool json) {
 
 void AddPolicyCheck(CLI::App& policy, Context& context) {
   CLI::App* command = policy.add_subcommand(
-      "check", "Compile statute and convenant and say what is wrong with them, and where");
+      "check",
+      "Say what is wrong with statute and convenant, and where: also grants that can never "
+      "release,\n"
+      "conditions that contradict, fields that nobody can receive, rows that are off");
   auto options = std::make_shared<Options>();
   AddPolicyFiles(*command, options->files);
   command->add_flag("--strict-warnings", options->strict_warnings,
                     "End with code 8 when there are warnings");
   command->footer(
-      "Ends with 0 when the documents can be put in force, 7 when they have errors, and with\n"
-      "--strict-warnings 8 when they have warnings.\n"
+      "Ends with 0 when nothing is wrong, 7 when the documents have errors, and with\n"
+      "--strict-warnings 8 when they have warnings. Every finding is exact: it holds for every\n"
+      "request, every day of the convenant and all facts (docs/policy-tools.md).\n"
       "\n"
       "Example:\n"
       "  sluis policy check statute.textproto ave-twente.textproto --switches switches.textproto");

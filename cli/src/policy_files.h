@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "sluis/policy/policy.h"
+#include "sluis/policy/texts.h"
 
 // What every command on policy documents needs: the documents as options, compiled, and their
 // issues as an author wants to see them.
@@ -40,6 +41,11 @@ struct CompiledFiles {
 // Reads and compiles. A status is about a file that cannot be read; what is wrong with a document
 // is an issue.
 absl::StatusOr<CompiledFiles> CompileFiles(const PolicyFiles& files);
+// The same with the findings of policy::Check(). Absent policy also when one of these is an error.
+absl::StatusOr<CompiledFiles> CheckFiles(const PolicyFiles& files);
+
+// The catalogue of texts. INVALID_ARGUMENT / DOCUMENT_INVALID with the first issue.
+absl::StatusOr<std::unique_ptr<policy::Texts>> TextsFrom(const std::string& path);
 
 // "file:line:column: error: CODE: message", the line and a caret, for each.
 void PrintIssues(std::ostream& out, const CompiledFiles& files);
