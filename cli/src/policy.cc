@@ -5,7 +5,8 @@ namespace {
 
 // To add a command: a file policy_<name>.cc, its declaration in commands.h, and a line here.
 constexpr void (*kPolicyCommands[])(CLI::App&, Context&) = {
-    AddPolicyCheck,
+    AddPolicyCheck,   AddPolicyMatrix, AddPolicyDiff, AddPolicyTest,
+    AddPolicyExplain, AddPolicyReplay, AddPolicySign, AddPolicyVerify,
 };
 
 }  // namespace
