@@ -184,10 +184,9 @@ void Session::OnAnswer(const CallPtr& call, absl::StatusOr<std::string> raw) {
     if (bytes.empty()) return Finish(call, absl::OkStatus());
     auto receipt = ReadReceipt(bytes);
     if (!receipt.ok()) return Finish(call, receipt.status());
-    // What could not be read was hashed as it came; everything else in its canonical form.
+    // What the broker could not read, or refused to, has no hash in its entry.
     const auto leaf = audit::DecodeLeaf(receipt->leaf);
-    const audit::Digest as_sent = HashOf(call->ask.method, call->body);
-    if (leaf.ok() && leaf->request == as_sent) call->request = as_sent;
+    if (leaf.ok() && leaf->request == audit::Digest()) call->request = audit::Digest();
     call->checks.push_back({*std::move(receipt), audit::Digest(), false});
     return Verify(call);
   }
