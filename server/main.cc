@@ -44,6 +44,11 @@ constexpr int kExitUsage = 64;
 constexpr int kExitBroken = 70;
 constexpr int kExitConfig = 78;
 
+// How long a broker that has answered its last call still answers that it is stopping.
+constexpr absl::Duration kLastRefusals = absl::Milliseconds(200);
+// How long its last answers may take to reach their callers.
+constexpr absl::Duration kLastAnswers = absl::Seconds(1);
+
 // Warnings are for who checks; a start shows what stops it.
 void PrintIssues(const std::vector<textproto::Issue>& issues, bool with_warnings) {
   for (const textproto::Issue& issue : issues) {
@@ -379,9 +384,12 @@ class Daemon {
     absl::SleepFor(config_.stop_notice);
     // The broker refuses first, by an answer that says why and to try elsewhere; a door that closes
     // cancels what it has not begun, and says nothing.
-    const absl::Time deadline = absl::Now() + config_.drain;
     const bool drained = assembly_->broker().Drain(config_.drain);
-    door_->Close(std::max(deadline, absl::Now() + absl::Seconds(1)));
+    // So that whoever is calling all the time hears it.
+    absl::SleepFor(kLastRefusals);
+    // Only answers on their way are left, and connections on which nothing happens: those end by
+    // the deadline.
+    door_->Close(absl::Now() + kLastAnswers);
     if (admin_ != nullptr) admin_->Close(absl::Now());
     const auto head = assembly_->ledger().published();
     // The last calls are answered and written before this line is.
