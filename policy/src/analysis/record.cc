@@ -1,5 +1,6 @@
 #include "sluis/policy/record.h"
 
+#include <bit>
 #include <optional>
 #include <string>
 
@@ -77,10 +78,13 @@ absl::Status Unreadable(std::string_view what) {
 
 absl::Status FromBits(const Request& request, const std::string& bits, FieldSet& set) {
   set = FieldSet();
-  for (size_t i = 0; i < bits.size() * 8; ++i) {
-    if (((static_cast<unsigned char>(bits[i / 8]) >> (i % 8)) & 1u) == 0) continue;
-    if (i >= request.field_count) return Unreadable("a set of fields");
-    set.Insert(request.asked[i]);
+  for (size_t byte = 0; byte < bits.size(); ++byte) {
+    for (auto rest = static_cast<unsigned>(static_cast<unsigned char>(bits[byte])); rest != 0;
+         rest &= rest - 1) {
+      const size_t i = byte * 8 + static_cast<size_t>(std::countr_zero(rest));
+      if (i >= request.field_count) return Unreadable("a set of fields");
+      set.Insert(request.asked[i]);
+    }
   }
   return absl::OkStatus();
 }
@@ -236,8 +240,8 @@ absl::Status ReadDecision(const Policy& policy, std::string_view acting_partij,
   request.purpose = *purpose;
   if (!ReadOptional(c.stages, message.stage(), request.stage)) return Unreadable("the stage");
   // A task or power that this policy lists nowhere satisfies no row of it.
-  request.task = c.powers.Find(message.task()).value_or(PowerId());
-  request.power = c.powers.Find(message.power()).value_or(PowerId());
+  static_cast<void>(ReadOptional(c.powers, message.task(), request.task));
+  static_cast<void>(ReadOptional(c.powers, message.power(), request.power));
   if (message.fields().empty() || message.fields_size() > static_cast<int>(kMaxAskedFields))
     return Unreadable("the fields");
   decision.count = static_cast<uint16_t>(message.fields_size());
