@@ -61,8 +61,7 @@ void SubmitReading(Core& core, const CallPtr& call, EventKind::Id kind,
         }
         if (!may.ok()) {
           if (!IsRefusal(may)) return may;
-          draft.record->set_error_reason(ReasonOf(may));
-          draft.error = std::move(may);
+          SetError(draft, std::move(may));
           return draft;
         }
         draft.answer_hash = AnswerHash(request_id, answer);
@@ -141,6 +140,8 @@ absl::StatusOr<Search> ReadSearch(Core& core, const v1::SearchEventsRequest& req
   search.everything = ReadsAll(policy, request.acting_hat());
   search.partij = call.partij;
   if (!search.everything) search.filter.party_view = call.partij;
+  if (!search.everything && !request.pseudonym().empty())
+    return NotAuthorised("persons are looked for by hats that supervise");
   return search;
 }
 
@@ -184,7 +185,8 @@ v1::Event ToEvent(const Core& core, const Search& search, const store::EntryRow&
     event.set_phase(decision.evidence().phase());
   }
   event.set_purpose(decision.purpose());
-  event.set_pseudonym(HexEncode(record.pseudonym()));
+  // One name for a person in the whole log: partijen could compare it and learn whom they share.
+  if (search.everything) event.set_pseudonym(HexEncode(record.pseudonym()));
   for (const log::v1::FieldDecision& field : decision.fields()) {
     v1::EventField& out = *event.add_fields();
     out.set_field(field.field());
@@ -252,6 +254,7 @@ void SearchEvents(Core& core, const CallPtr& call) {
   const audit::Digest content = RequestHash(call->method, *request);
   const auto request_id = intake::CheckRequestId(request->request_id());
   if (!request_id.ok()) return core.Reject(call, request_id.status());
+  call->request_hash = content;
   auto search = ReadSearch(core, *request, *call, *core.Active().policy);
   if (!search.ok() && !IsRefusal(search.status())) return call->done(search.status());
   if (!search.ok()) return core.Reject(call, search.status());
@@ -290,6 +293,7 @@ void ReadEntries(Core& core, const CallPtr& call) {
   const audit::Digest content = RequestHash(call->method, *request);
   const auto request_id = intake::CheckRequestId(request->request_id());
   if (!request_id.ok()) return core.Reject(call, request_id.status());
+  call->request_hash = content;
   if (request->count() < 0) return core.Reject(call, Malformed("count", "negative"));
   const size_t count =
       request->count() == 0 ? 256 : std::min(static_cast<size_t>(request->count()), size_t{1000});

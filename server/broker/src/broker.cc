@@ -59,36 +59,39 @@ bool Broker::Knows(std::string_view method) { return AllHandlers().count(method)
 
 std::shared_ptr<const policy::Policy> Broker::policy() const { return core_->Active().policy; }
 
-void Broker::Call(std::string_view method, const Oin& caller, std::string request,
-                  absl::Time deadline, Done done) {
+CallPtr Broker::Admit(std::string_view method, const Oin& caller, std::string request,
+                      absl::Time deadline, Done done) {
   Core* const core = core_.get();
   {
     const MutexLock lock(core->mutex);
     if (core->draining) {
       done(Unavailable("SHUTTING_DOWN", "the broker is stopping"));
-      return;
+      return nullptr;
     }
     if (core->calls >= core->options.max_calls) {
       done(Unavailable("OVERLOADED", "too many calls are under way"));
-      return;
+      return nullptr;
     }
     ++core->calls;
   }
-  const auto handler = AllHandlers().find(method);
   auto call = std::make_shared<CallState>(
-      CallState{handler == AllHandlers().end() ? std::string_view() : handler->first,
-                caller,
-                std::move(request),
-                deadline,
-                {},
-                {},
-                0});
+      CallState{method, caller, std::move(request), deadline, {}, {}, 0, {}});
   call->done = [core, done = std::move(done)](absl::StatusOr<std::string> result) {
     done(std::move(result));
     const MutexLock lock(core->mutex);
     --core->calls;
     core->calls_changed.NotifyAll();
   };
+  return call;
+}
+
+void Broker::Call(std::string_view method, const Oin& caller, std::string request,
+                  absl::Time deadline, Done done) {
+  Core* const core = core_.get();
+  const auto handler = AllHandlers().find(method);
+  const CallPtr call = Admit(handler == AllHandlers().end() ? std::string_view() : handler->first,
+                             caller, std::move(request), deadline, std::move(done));
+  if (call == nullptr) return;
   if (handler == AllHandlers().end()) {
     call->done(MakeError(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN", "no such call"));
     return;
@@ -104,22 +107,12 @@ void Broker::Call(std::string_view method, const Oin& caller, std::string reques
   handler->second(*core, call);
 }
 
-void Broker::RecordRejected(const Oin& caller, const absl::Status& why) {
-  {
-    const MutexLock lock(core_->mutex);
-    ++core_->calls;
-  }
-  Core* const core = core_.get();
-  auto call =
-      std::make_shared<CallState>(CallState{{}, caller, {}, absl::InfiniteFuture(), {}, {}, 0});
-  if (const auto partij = core->Active().policy->FindPartijByOin(caller))
-    call->partij = core->Active().policy->NameOf(*partij);
-  call->done = [core](const absl::StatusOr<std::string>&) {
-    const MutexLock lock(core->mutex);
-    --core->calls;
-    core->calls_changed.NotifyAll();
-  };
-  core->Reject(call, why);
+void Broker::Reject(const Oin& caller, absl::Status why, Done done) {
+  const CallPtr call = Admit({}, caller, {}, absl::InfiniteFuture(), std::move(done));
+  if (call == nullptr) return;
+  if (const auto partij = core_->Active().policy->FindPartijByOin(caller))
+    call->partij = core_->Active().policy->NameOf(*partij);
+  core_->Reject(call, std::move(why));
 }
 
 namespace {
@@ -202,14 +195,8 @@ void Core::Reject(const CallPtr& call, absl::Status why) {
          [this, call, why](store::Transaction&,
                            const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
            ledger::Draft draft =
-               NewDraft(*call, Active(), EventKind::CALL_REJECTED,
-                        audit::HashRequest(absl::StrCat(ToAbsl(call->method), "\n", call->body)));
-           draft.record->set_error_reason(ReasonOf(why));
-           const auto metadata = MetadataOf(why);
-           if (const auto field = metadata.find(std::string(kFieldKey)); field != metadata.end()) {
-             draft.record->set_error_field(field->second);
-           }
-           draft.error = why;
+               NewDraft(*call, Active(), EventKind::CALL_REJECTED, call->request_hash);
+           SetError(draft, why);
            return draft;
          });
 }
@@ -278,6 +265,14 @@ ledger::Draft NewDraft(const CallState& call, const ActivePolicy& active, EventK
   draft.record->set_statute_version(active.policy->statute_version());
   draft.request = request;
   return draft;
+}
+
+void SetError(ledger::Draft& draft, absl::Status why) {
+  draft.record->set_error_reason(ReasonOf(why));
+  const auto metadata = MetadataOf(why);
+  const auto field = metadata.find(std::string(kFieldKey));
+  if (field != metadata.end()) draft.record->set_error_field(field->second);
+  draft.error = std::move(why);
 }
 
 audit::Digest RequestHash(std::string_view method, google::protobuf::Message& request) {
@@ -514,12 +509,7 @@ void RunCommandErased(Core& core, const CallPtr& call, EventKind::Id kind, Reque
         const auto refuse = [&](absl::Status why) -> absl::StatusOr<ledger::Draft> {
           if (!IsRefusal(why)) return why;
           SLUIS_RETURN_IF_ERROR(transaction.RollbackToMark());
-          draft.record->set_error_reason(ReasonOf(why));
-          const auto metadata = MetadataOf(why);
-          if (const auto field = metadata.find(std::string(kFieldKey)); field != metadata.end()) {
-            draft.record->set_error_field(field->second);
-          }
-          draft.error = std::move(why);
+          SetError(draft, std::move(why));
           return std::move(draft);
         };
         auto earlier = FindEarlier(core, transaction, key);

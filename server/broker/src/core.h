@@ -43,6 +43,9 @@ struct CallState {
   // The calling partij in the policy of when the call came in; empty when it is none.
   std::string partij;
   uint64_t known_tree_size = 0;
+  // The hash of the request, from when it is known to hold a request_id: without that random part
+  // its content could be tried against the hash, which any partij can read.
+  audit::Digest request_hash = {};
 };
 using CallPtr = std::shared_ptr<CallState>;
 
@@ -61,7 +64,8 @@ struct Core {
     return active;
   }
 
-  // Logs a call that was not run and answers with the error and the receipt of its entry.
+  // Logs a call that was not run and answers with the error and the receipt of its entry, which
+  // holds call->request_hash.
   void Reject(const CallPtr& call, absl::Status why);
   // Submits to the ledger and answers when it is durable. `finish` makes the response's own fields
   // (those besides the answer and the receipt) after the commit; it may be empty. When it fails,
@@ -78,6 +82,8 @@ struct Core {
 // A draft with caller, policy and request hash filled in.
 ledger::Draft NewDraft(const CallState& call, const ActivePolicy& active, EventKind::Id kind,
                        const audit::Digest& request);
+// Ends a draft with an error: its reason and the element at fault go into the record.
+void SetError(ledger::Draft& draft, absl::Status why);
 // The hash of a request as it stands in its entry: method and canonical form, without
 // `known_tree_size`, which is cleared.
 audit::Digest RequestHash(std::string_view method, google::protobuf::Message& request);
@@ -222,6 +228,7 @@ void RunCommand(Core& core, const CallPtr& call, const Command<Request, Answer>&
   const audit::Digest content = RequestHash(call->method, *request);
   const auto request_id = intake::CheckRequestId(request->request_id());
   if (!request_id.ok()) return core.Reject(call, request_id.status());
+  call->request_hash = content;
   if (absl::Status form = command.check(*request); !form.ok())
     return core.Reject(call, std::move(form));
   auto key = MakeRequestKey(core, call->partij, *request_id, content);

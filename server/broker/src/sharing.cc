@@ -124,12 +124,10 @@ absl::Status Intern(FieldsCall& fields, ActivePolicy active) {
 absl::Status KeepTexts(Core& core, const FieldsCall& fields, const facts::View& view,
                        ledger::Draft& draft) {
   store::v1::Texts texts;
-  texts.set_salt(std::string(fields.texts_salt.bytes()));
   for (const v1::AskedField& asked : fields.message.fields()) texts.add_texts(asked.motivation());
   texts.add_texts(fields.message.wvggz_ernstig_nadeel());
-  store::v1::Texts unsalted = texts;
-  unsalted.clear_salt();
-  const audit::Digest hash = audit::CommitTexts(fields.texts_salt, wire::Canonical(unsalted));
+  const audit::Digest hash = audit::CommitTexts(fields.texts_salt, wire::Canonical(texts));
+  texts.set_salt(std::string(fields.texts_salt.bytes()));
   draft.record->set_texts_hash(std::string(hash.bytes()));
   const bool key_known =
       fields.query.with_person ? !fields.query.person.is_nil() : view.facts().casus != nullptr;
@@ -272,9 +270,7 @@ absl::StatusOr<ledger::Draft> Commit(Core& core, FieldsCall& fields,
   const auto refuse = [&](absl::Status why) {
     ledger::Draft draft =
         NewDraft(*fields.call, active, EventKind::CALL_REJECTED, fields.key.content);
-    draft.record->set_error_reason(ReasonOf(why));
-    draft.record->set_error_field(MetadataOf(why)[std::string(kFieldKey)]);
-    draft.error = std::move(why);
+    SetError(draft, std::move(why));
     return draft;
   };
   auto earlier = FindEarlier(core, transaction, fields.key);
@@ -397,6 +393,7 @@ void RequestFields(Core& core, const CallPtr& call) {
   const audit::Digest content = RequestHash(call->method, message);
   const auto request_id = intake::CheckRequestId(message.request_id());
   if (!request_id.ok()) return core.Reject(call, request_id.status());
+  call->request_hash = content;
   auto key = MakeRequestKey(core, call->partij, *request_id, content);
   if (!key.ok()) return call->done(key.status());
   auto salt = audit::Salt::Generate();

@@ -60,8 +60,9 @@ class Gate {
       const absl::Status why = WithMetadata(
           ResourceExhausted("TOO_LARGE", "the message is larger than this broker accepts"), "limit",
           absl::StrCat(max_message_bytes_));
-      broker_.RecordRejected(*caller, why);
-      reactor->Finish(ToGrpc(why));
+      broker_.Reject(*caller, why, [reactor](const absl::StatusOr<std::string>& answer) {
+        reactor->Finish(ToGrpc(answer.status()));
+      });
       return reactor;
     }
     std::string request;

@@ -39,6 +39,7 @@ class DecisionClock final : public Clock {
   absl::Duration offset_ ABSL_GUARDED_BY(mutex_);
 };
 
+struct CallState;
 struct Core;
 
 struct BrokerOptions {
@@ -73,8 +74,8 @@ class Broker {
   void Call(std::string_view method, const Oin& caller, std::string request, absl::Time deadline,
             Done done);
 
-  // Records an attempt that never became a call (too large, say), as far as an identity is known.
-  void RecordRejected(const Oin& caller, const absl::Status& why);
+  // Records an attempt that never became a call (too large, say), and then answers it with `why`.
+  void Reject(const Oin& caller, absl::Status why, Done done);
 
   // Puts another policy in force, in order with all decisions: what was decided before rests on the
   // old one, what is decided after on the new one. Waits until that is durable.
@@ -101,6 +102,10 @@ class Broker {
   bool Drain(absl::Duration timeout);
 
  private:
+  // Counts the call among those under way, or answers why it is not taken and returns null.
+  std::shared_ptr<CallState> Admit(std::string_view method, const Oin& caller, std::string request,
+                                   absl::Time deadline, Done done);
+
   std::unique_ptr<Core> core_;
 };
 
