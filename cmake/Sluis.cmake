@@ -114,6 +114,18 @@ endfunction()
 option(SLUIS_TESTS_WITHOUT_GRPC "Leave out the tests with the label grpc" OFF)
 add_custom_target(tests_without_grpc)
 
+# sluis_use_mimalloc(<program>): its allocator instead of the C library's (docs/adr/0008-mimalloc.md).
+# The sanitizers bring their own.
+function(sluis_use_mimalloc program)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    return()
+  endif()
+  find_package(mimalloc 2.0 REQUIRED)
+  # One option: CMake would merge the parts with those of others.
+  target_link_options(${program} PRIVATE
+    LINKER:--push-state,--no-as-needed,$<TARGET_FILE:mimalloc>,--pop-state)
+endfunction()
+
 # sluis_test(<name> SOURCES … LIBS … [LABELS …] [WHOLE]): one executable; one ctest entry per test,
 # or one for the whole program with WHOLE (where starting up costs more than the tests).
 function(sluis_test name)

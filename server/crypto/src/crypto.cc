@@ -1,11 +1,13 @@
 #include "sluis/crypto/crypto.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -56,6 +58,57 @@ class CipherInUse {
 const unsigned char* Data(std::string_view bytes) { return AsBytes(bytes).data(); }
 unsigned char* Data(std::string& bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
 
+// Random bytes for nonces, salts and ids, drawn from OpenSSL in blocks: a draw costs about as much
+// for 16 bytes as for hundreds. A byte is given once and forgotten here. Keys are drawn by
+// themselves.
+class RandomBlock {
+ public:
+  RandomBlock() = default;
+  RandomBlock(const RandomBlock&) = delete;
+  RandomBlock& operator=(const RandomBlock&) = delete;
+  ~RandomBlock() { OPENSSL_cleanse(block_.data(), block_.size()); }
+
+  bool Draw(unsigned char* out, size_t size) {
+    if (size > block_.size()) return RAND_bytes(out, static_cast<int>(size)) == 1;
+    if (size > block_.size() - used_) {
+      used_ = block_.size();
+      if (RAND_bytes(block_.data(), static_cast<int>(block_.size())) != 1) return false;
+      used_ = 0;
+    }
+    std::copy_n(block_.begin() + used_, size, out);
+    OPENSSL_cleanse(block_.data() + used_, size);
+    used_ += size;
+    return true;
+  }
+
+ private:
+  std::array<unsigned char, 1024> block_{};
+  size_t used_ = sizeof(block_);
+};
+bool Draw(unsigned char* out, size_t size) {
+  thread_local RandomBlock block;
+  return block.Draw(out, size);
+}
+
+struct MacDeleter {
+  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+using Mac = std::unique_ptr<EVP_MAC_CTX, MacDeleter>;
+
+// A context for HMAC-SHA256, made once a thread; null when OpenSSL cannot.
+Mac NewHmac() {
+  const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> mac(
+      EVP_MAC_fetch(nullptr, "HMAC", nullptr), &EVP_MAC_free);
+  Mac context(EVP_MAC_CTX_new(mac.get()));
+  std::string digest = "SHA256";
+  const std::array<OSSL_PARAM, 2> parameters = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
+      OSSL_PARAM_construct_end()};
+  if (context == nullptr || EVP_MAC_CTX_set_params(context.get(), parameters.data()) != 1)
+    return nullptr;
+  return context;
+}
+
 void SetVersion(std::array<uint8_t, 16>& bytes, uint8_t version) {
   bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0f) | (version << 4));
   bytes[8] = static_cast<uint8_t>((bytes[8] & 0x3f) | 0x80);
@@ -65,20 +118,23 @@ void SetVersion(std::array<uint8_t, 16>& bytes, uint8_t version) {
 
 absl::StatusOr<std::string> RandomBytes(size_t size) {
   std::string bytes(size, '\0');
-  if (RAND_bytes(Data(bytes), static_cast<int>(size)) != 1) {
+  if (!Draw(Data(bytes), size)) {
     return Internal("RANDOM_FAILED", "the random generator failed");
   }
   return bytes;
 }
 
 absl::StatusOr<SecretBytes> RandomKey() {
-  SLUIS_ASSIGN_OR_RETURN(std::string bytes, RandomBytes(kKeyBytes));
+  std::string bytes(kKeyBytes, '\0');
+  if (RAND_priv_bytes(Data(bytes), static_cast<int>(kKeyBytes)) != 1) {
+    return Internal("RANDOM_FAILED", "the random generator failed");
+  }
   return SecretBytes::Take(std::move(bytes));
 }
 
 absl::StatusOr<Uuid> RandomUuid() {
   std::array<uint8_t, 16> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+  if (!Draw(bytes.data(), bytes.size())) {
     return Internal("RANDOM_FAILED", "the random generator failed");
   }
   SetVersion(bytes, 4);
@@ -105,7 +161,7 @@ absl::StatusOr<std::string> Seal(const SecretBytes& key, std::string_view contex
   EVP_CIPHER_CTX* const cipher = in_use.get();
   int written = 0;
   int last = 0;
-  if (RAND_bytes(nonce, kNonceBytes) != 1 ||
+  if (!Draw(nonce, kNonceBytes) ||
       EVP_EncryptInit_ex(cipher, Aes256Gcm(), nullptr, Data(key.Reveal()), nonce) != 1 ||
       EVP_EncryptUpdate(cipher, nullptr, &written, Data(context),
                         static_cast<int>(context.size())) != 1 ||
@@ -164,13 +220,19 @@ absl::StatusOr<SecretBytes> DeriveKey(const SecretBytes& master, std::string_vie
 }
 
 absl::StatusOr<std::string> Hmac(const SecretBytes& key, std::string_view message) {
+  thread_local const Mac context = NewHmac();
   std::string out(32, '\0');
   size_t written = 0;
-  if (EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, Data(key.Reveal()), key.size(),
-                Data(message), message.size(), Data(out), out.size(), &written) == nullptr ||
-      written != out.size()) {
-    return CryptoFailed();
-  }
+  const bool made = context != nullptr &&
+                    EVP_MAC_init(context.get(), Data(key.Reveal()), key.size(), nullptr) == 1 &&
+                    EVP_MAC_update(context.get(), Data(message), message.size()) == 1 &&
+                    EVP_MAC_final(context.get(), Data(out), &written, out.size()) == 1 &&
+                    written == out.size();
+  // The context outlives the call: the key does not stay in it.
+  constexpr std::array<unsigned char, 32> kNoKey{};
+  if (context != nullptr)
+    static_cast<void>(EVP_MAC_init(context.get(), kNoKey.data(), kNoKey.size(), nullptr));
+  if (!made) return CryptoFailed();
   return out;
 }
 
