@@ -96,6 +96,7 @@ class Compiler {
     Retention();
     Exclusions();
     Grants();
+    if (!HasErrors(issues_)) Signals();
     CaseworkRules();
     if (HasErrors(issues_)) return {nullptr, std::move(issues_)};
     Index();
@@ -1046,6 +1047,11 @@ class Compiler {
         }
       }
       const ConditionSet both = compiled.conditions | statute_row.conditions;
+      if (compiled.closes_set && (both & Bit(Condition::kGeslotenSet)) != 0) {
+        Error(
+            {{"grants", i}, {"grondslagen", k}}, "SIGNALS_OVERLAP",
+            absl::StrCat(grant.id(), " closes its set by two rows: which one judges the signal?"));
+      }
       if (!compiled.closes_set && (both & Bit(Condition::kGeslotenSet)) != 0) {
         compiled.closes_set = true;
         compiled.closing_row = *row;
@@ -1058,6 +1064,35 @@ class Compiler {
         }
       }
     }
+  }
+
+  // A closed signal is one message: no two grants may close sets that one request can reach through
+  // the same field. Otherwise the order of the grants would decide what is released.
+  void Signals() {
+    std::vector<size_t> closing;
+    for (size_t g = 0; g < out_->grant.size(); ++g) {
+      const CompiledGrant& grant = out_->grant[g];
+      if (!grant.closes_set) continue;
+      for (const size_t earlier : closing) {
+        if (!Overlap(grant, out_->grant[earlier])) continue;
+        Error({{"grants", static_cast<int>(g)}, {"fields"}}, "SIGNALS_OVERLAP",
+              absl::StrFormat("%s and %s close different sets that share a field between the same "
+                              "hats",
+                              out_->grants.names[g], out_->grants.names[earlier]));
+        break;
+      }
+      closing.push_back(g);
+    }
+  }
+
+  static bool Overlap(const CompiledGrant& a, const CompiledGrant& b) {
+    return (a.purposes & b.purposes) != 0 && (a.phases & b.phases) != 0 &&
+           (a.stages == 0 || b.stages == 0 || (a.stages & b.stages) != 0) &&
+           !(a.sources & b.sources).empty() && !(a.recipients & b.recipients).empty() &&
+           !(a.fields & b.fields).empty() &&
+           std::any_of(a.tafels.begin(), a.tafels.end(), [&](TafelId tafel) {
+             return std::binary_search(b.tafels.begin(), b.tafels.end(), tafel);
+           });
   }
 
   // Law over convenant (R-W-06). Whatever a grant can reach must lie within a row that it cites: at

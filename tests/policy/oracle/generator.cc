@@ -52,6 +52,33 @@ Policy ReferencePolicy() {
 
 namespace {
 
+bool HasClosedSet(const google::protobuf::RepeatedField<int>& conditions) {
+  return Has(conditions, static_cast<int>(v1::Condition::GESLOTEN_SET));
+}
+
+// The cited rows under which the grant is a closed signal, by their places in `grondslagen`.
+std::vector<int> ClosingRows(const v1::Statute& statute, const v1::Grant& grant) {
+  std::vector<int> places;
+  for (int i = 0; i < grant.grondslagen_size(); ++i) {
+    const v1::StatuteRow* row = RowOf(statute, grant.grondslagen(i));
+    if (row != nullptr && (HasClosedSet(grant.conditions()) || HasClosedSet(row->conditions())))
+      places.push_back(i);
+  }
+  return places;
+}
+
+template <typename List>
+bool Meet(const List& a, const List& b) {
+  return std::any_of(a.begin(), a.end(), [&](const auto& element) { return Has(b, element); });
+}
+
+bool MeetInAField(const v1::Grant& a, const v1::Grant& b) {
+  return Meet(a.source_hats(), b.source_hats()) && Meet(a.recipient_hats(), b.recipient_hats()) &&
+         Meet(a.fields(), b.fields()) && Meet(a.tafels(), b.tafels()) &&
+         Meet(a.phases(), b.phases()) && Meet(a.purposes(), b.purposes()) &&
+         (a.stages().empty() || b.stages().empty() || Meet(a.stages(), b.stages()));
+}
+
 class Loader {
  public:
   explicit Loader(const Policy& policy) : policy_(policy) {}
@@ -233,6 +260,21 @@ class Loader {
       CheckNames(grant.id(), grant.grondslagen(), IdsOf(policy_.statute.rows()));
       CheckStages(grant);
       CheckContainment(grant);
+    }
+    CheckSignals();
+  }
+
+  // A grant closes its set by one row, and no two closed sets meet in a field.
+  void CheckSignals() {
+    std::vector<const v1::Grant*> closing;
+    for (const v1::Grant& grant : policy_.convenant.grants()) {
+      const size_t rows = ClosingRows(policy_.statute, grant).size();
+      if (rows == 0) continue;
+      if (rows > 1) Problem(grant.id(), " closes its set by several rows");
+      for (const v1::Grant* earlier : closing) {
+        if (MeetInAField(grant, *earlier)) Problem(grant.id(), " and ", earlier->id(), " overlap");
+      }
+      closing.push_back(&grant);
     }
   }
 
@@ -648,10 +690,25 @@ class PolicyMaker {
       if (grant.one_of_size() > 1 && dice_.Percent(30)) CrossChoices(grant);
       AddObligations(grant.mutable_obligations());
       // Often much the same as an earlier one, so that there are several routes to one field.
-      if (i > 1 && dice_.Percent(30)) CopyReach(convenant().grants(dice_.Between(0, i - 2)), grant);
-      Contain(grant);
+      const int earlier = convenant().grants_size() - 1;
+      if (earlier > 0 && dice_.Percent(30))
+        CopyReach(convenant().grants(dice_.Between(0, earlier - 1)), grant);
       if (grant.grondslagen_size() > 1) DropClosedSet(grant);
+      for (auto closing = ClosingRows(statute(), grant); closing.size() > 1; closing.pop_back())
+        grant.mutable_grondslagen()->DeleteSubrange(closing.back(), 1);
+      Contain(grant);
+      if (MeetsAnEarlierSignal(grant)) DropClosedSet(grant);
+      if (MeetsAnEarlierSignal(grant)) convenant().mutable_grants()->RemoveLast();
     }
+  }
+
+  // The last grant closes a set that shares a field with an earlier closed set.
+  bool MeetsAnEarlierSignal(const v1::Grant& grant) {
+    if (ClosingRows(statute(), grant).empty()) return false;
+    const auto& grants = convenant().grants();
+    return std::any_of(grants.begin(), grants.end() - 1, [&](const v1::Grant& earlier) {
+      return !ClosingRows(statute(), earlier).empty() && MeetInAField(grant, earlier);
+    });
   }
 
   // The choices of the grant, the other way round, in a row: then the order of choices decides.

@@ -414,16 +414,15 @@ Policy AddConditionToGrant(Rng& rng, Policy policy) {
   Policy changed = policy;
   v1::Grant& grant = *changed.convenant.mutable_grants(dice.Position(changed.convenant.grants()));
   AddConditionTo(dice, grant.mutable_conditions());
-  // With several rows it is open which one a closed signal is judged by.
-  const bool closed = Has(grant.conditions(), static_cast<int>(v1::Condition::GESLOTEN_SET));
-  return closed && grant.grondslagen_size() > 1 ? policy : changed;
+  return LoadProblems(changed).empty() ? changed : policy;
 }
 
 Policy AddConditionToRow(Rng& rng, Policy policy) {
   Dice dice(rng);
-  v1::StatuteRow& row = *policy.statute.mutable_rows(dice.Position(policy.statute.rows()));
+  Policy changed = policy;
+  v1::StatuteRow& row = *changed.statute.mutable_rows(dice.Position(changed.statute.rows()));
   AddConditionTo(dice, row.mutable_conditions());
-  return policy;
+  return LoadProblems(changed).empty() ? changed : policy;
 }
 
 // --- L19 ----------------------------------------------------------------------------------------

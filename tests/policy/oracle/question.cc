@@ -310,11 +310,12 @@ const v1::Holding* NewestValue(const Question& question, const v1::Field& field)
   const v1::Holding* newest = nullptr;
   for (const v1::Holding& value : question.facts.holdings()) {
     if (value.person() != question.request.person() || value.field() != field.name() ||
-        !SamePartijHat(value.source(), question.request.source()) ||
-        !NotDatedAfterToday(value.recorded_on(), question.now.today)) {
+        !SamePartijHat(value.source(), question.request.source())) {
       continue;
     }
-    // Of equally dated ones the later in the list. No day: older than every day.
+    const std::optional<CivilDate> recorded = DayOf(value.recorded_on());
+    if (recorded.has_value() && question.now.today < *recorded) continue;
+    // Of equally dated ones the later in the list. No day that can be read: older than every day.
     if (newest == nullptr || DayOf(newest->recorded_on()) <= DayOf(value.recorded_on())) {
       newest = &value;
     }

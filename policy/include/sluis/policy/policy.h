@@ -107,7 +107,8 @@ struct CompileResult {
 //   WIDENS_STATUTE    a grant reaches outside the rows that it cites,
 //   NOT_A_PARTICIPANT a hat that WGS_SAMENWERKING does not know has a seat at one of its tafels,
 //   ZVH_IS_NO_PARTIJ, SEAT_TWICE, STAGE_WITHOUT_WAMS, ROW_DATES, SWITCH_INVALID, AGE_OVERLAP,
-//   CONDITION_MISPLACED.
+//   CONDITION_MISPLACED,
+//   SIGNALS_OVERLAP   two closed sets meet in a field, so that order would decide.
 // Warnings: STATUTE_NAME_UNUSED, COMBINATION_WITHOUT_BASIS.
 CompileResult Compile(const Document<v1::Statute>& statute,
                       const Document<v1::Convenant>& convenant,

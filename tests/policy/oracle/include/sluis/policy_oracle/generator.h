@@ -16,12 +16,11 @@
 //
 // Inputs keep clear of what docs/decision-procedure.md leaves open, so that a difference between
 // two evaluators is a mistake of one of them:
-//  - the last day of a condition of a source is never empty or malformed, nor is the day of a
-//  value, an
+//  - the last day of a condition of a source is never empty or malformed, nor is the day of an
+
 //    attestation, a hit or the consent of a reporter; a consent that is withdrawn has its days;
 //  - the day of first processing of a casus is known where no term counts from it;
-//  - GESLOTEN_SET and MANDAAT_VAN_KRACHT stand in `conditions`, never in `one_of`; a grant that has
-//    GESLOTEN_SET itself cites one row;
+//  - GESLOTEN_SET and MANDAAT_VAN_KRACHT stand in `conditions`, never in `one_of`;
 //  - `unless` holds no condition that is about a row or a signal;
 //  - an exclusion before the purpose gate fills `purposes` alone;
 //  - a professional, and a person of a casus, has one record; participants hold their hat;
