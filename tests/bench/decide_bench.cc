@@ -1,27 +1,33 @@
 // The decision alone, under a microscope: time, allocations and growth with the number of grants.
 //
-//   decide_bench [--short] [--out FILE]     FILE: flat JSON, figures are added to it
+//   decide_bench [--short] [--out FILE] [--peer FILE]
+//
+// --out: flat JSON, figures are added to it. --peer: writes the policy and the questions for the
+// general engine that script/bench measures beside ours (tests/bench/peer/).
 //
 // What is decided is the mix of all scenario steps over the reference documents; the larger
 // policies hold every tafel and grant ten and a hundred times, as one convenant for many regions
 // would.
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
-#include <new>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "count_allocations.h"
 #include "measure.h"
+#include <nlohmann/json.hpp>
 
 #include "sluis/policy/cases.h"
+#include "sluis/policy/diff.h"
 #include "sluis/policy/documents.h"
 #include "sluis/policy/engine.h"
 #include "sluis/policy/facts.h"
@@ -32,20 +38,6 @@
 #include "sluis/policy/v1/convenant.pb.h"
 #include "sluis/policy/v1/statute.pb.h"
 #include "sluis/testing/policy_files.h"
-
-namespace {
-std::atomic<uint64_t> g_allocations{0};
-}  // namespace
-
-// Counts, and otherwise does what the standard one does.
-void* operator new(size_t size) {
-  g_allocations.fetch_add(1, std::memory_order_relaxed);
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t /*size*/) noexcept { std::free(memory); }
 
 namespace sluis::bench {
 namespace {
@@ -90,6 +82,8 @@ struct Question {
   std::unique_ptr<policy::FactsBundle> bundle;
   policy::Facts facts;
   policy::Request request;
+  std::string phase;
+  std::string stage;
 };
 
 // Every scenario step, with at most `fields` of its fields, or filled up to that number with fields
@@ -134,9 +128,160 @@ std::vector<Question> Questions(
         std::make_unique<policy::FactsBundle>(*question.policy, *step.facts, step.today);
     question.facts = question.bundle->For(request.casus(), request.person(), request.partij(),
                                           request.professional(), step.now);
+    question.phase = step.facts->casus().phase();
+    question.stage = request.stage();
     questions.push_back(std::move(question));
   }
   return questions;
+}
+
+// ---- The same policy for a general engine (tests/bench/peer/) ----
+
+template <typename List, typename ToName>
+std::string CedarSet(const List& list, ToName to_name) {
+  std::string out = "[";
+  for (const auto& each : list) {
+    if (out.size() > 1) out += ",";
+    out += "\"" + to_name(each) + "\"";
+  }
+  return out + "]";
+}
+std::string Name(const std::string& name) { return name; }
+std::string ConditionName(int id) {
+  return pb::Condition::Id_Name(static_cast<pb::Condition::Id>(id));
+}
+
+// Every grant with every row that it cites as a permit, every exclusion of fields as a forbid, over
+// the same dimensions and conditions. Not in it: the gates, alternatives in order, explanations,
+// obligations and routes.
+std::string CedarPolicies(const policy::Policy& policy) {
+  std::string out;
+  const auto in = [](const char* dimension, const auto& list) {
+    return CedarSet(list, Name) + ".contains(context." + dimension + ")";
+  };
+  for (const pb::Grant& grant : policy.convenant().grants()) {
+    for (const std::string& cited : grant.grondslagen()) {
+      for (const pb::StatuteRow& row : policy.statute().rows()) {
+        if (row.id() != cited) continue;
+        std::vector<std::string> fields;
+        for (const pb::Field& field : policy.convenant().fields()) {
+          const auto holds = [](const auto& list, const auto& value) {
+            return std::find(list.begin(), list.end(), value) != list.end();
+          };
+          if (holds(grant.fields(), field.name()) && holds(row.categories(), field.category()) &&
+              (row.classes().empty() || holds(row.classes(), field.data_class())))
+            fields.push_back(field.name());
+        }
+        if (fields.empty()) continue;
+        out += "permit(principal, action, resource) when {\n  " + in("tafel", grant.tafels()) +
+               " && " + in("phase", grant.phases()) + " && " +
+               in("source_hat", grant.source_hats()) + " && " +
+               in("acting_hat", grant.recipient_hats()) + " && " + in("field", fields) + " && " +
+               in("purpose", grant.purposes()) + " && " + in("source_hat", row.source_hats()) +
+               " && " + in("acting_hat", row.recipient_hats()) + " && " +
+               in("purpose", row.purposes()) + " && context.rows.contains(\"" + row.id() + "\")";
+        for (const auto& conditions : {grant.conditions(), row.conditions()}) {
+          if (!conditions.empty())
+            out += " && context.holds.containsAll(" + CedarSet(conditions, ConditionName) + ")";
+        }
+        for (const auto& choices : {grant.one_of(), row.one_of()}) {
+          if (!choices.empty())
+            out += " && context.holds.containsAny(" + CedarSet(choices, ConditionName) + ")";
+        }
+        out += "\n};\n";
+      }
+    }
+  }
+  for (const pb::Exclusion& exclusion : policy.convenant().exclusions()) {
+    if (exclusion.kind() != pb::Exclusion::VELD) continue;
+    std::vector<std::string> fields;
+    for (const pb::Field& field : policy.convenant().fields()) {
+      const auto holds = [](const auto& list, const auto& value) {
+        return std::find(list.begin(), list.end(), value) != list.end();
+      };
+      if (holds(exclusion.fields(), field.name()) ||
+          holds(exclusion.categories(), field.category()) ||
+          holds(exclusion.classes(), field.data_class()))
+        fields.push_back(field.name());
+    }
+    // X12 has no dimensions: it stands for conditions of the source, which are facts here.
+    if (fields.empty() && exclusion.tafels().empty() && exclusion.recipient_hats().empty() &&
+        exclusion.purposes().empty() && exclusion.stages().empty())
+      continue;
+    out += "forbid(principal, action, resource) when {\n  context.field != \"\"";
+    if (!fields.empty()) out += " && " + in("field", fields);
+    if (!exclusion.tafels().empty()) out += " && " + in("tafel", exclusion.tafels());
+    if (!exclusion.recipient_hats().empty())
+      out += " && " + in("acting_hat", exclusion.recipient_hats());
+    if (!exclusion.purposes().empty()) out += " && " + in("purpose", exclusion.purposes());
+    if (!exclusion.stages().empty()) out += " && " + in("stage", exclusion.stages());
+    if (!exclusion.unless().empty())
+      out += " && !context.holds.containsAny(" + CedarSet(exclusion.unless(), ConditionName) + ")";
+    out += "\n};\n";
+  }
+  return out;
+}
+
+bool InForce(const policy::Policy& policy, const pb::StatuteRow& row, CivilDate today) {
+  std::string from = row.valid_from();
+  std::string until = row.valid_until();
+  if (row.off_until_dated()) from.clear();
+  for (const auto& dated : policy.switches().rows()) {
+    if (dated.row() != row.id() || !row.off_until_dated()) continue;
+    from = dated.from();
+    until = dated.until();
+  }
+  const auto first = CivilDate::Parse(from);
+  const auto last = CivilDate::Parse(until);
+  return first.ok() && *first <= today && (until.empty() || (last.ok() && today <= *last));
+}
+
+void ExportPeer(const std::vector<Question>& questions, const std::string& file) {
+  nlohmann::json out;
+  out["policies"] = CedarPolicies(*questions.front().policy);
+  policy::Decision decision;
+  for (const Question& question : questions) {
+    const policy::Policy& policy = *question.policy;
+    policy::Decide(policy, question.request, question.facts, decision);
+    const policy::FieldDecision& decided = decision.fields[0];
+    // What a gate decides is no question for the grants.
+    if (decision.evidence.evaluated == 0) continue;
+    nlohmann::json context;
+    context["tafel"] = policy.NameOf(question.request.tafel);
+    context["phase"] = question.phase;
+    context["stage"] = question.stage;
+    context["source_hat"] = policy.NameOf(question.request.source.hat);
+    context["acting_hat"] = policy.NameOf(question.request.acting.hat);
+    context["field"] = policy.NameOf(decided.field);
+    context["purpose"] = policy.NameOf(question.request.purpose);
+    // What held: as the facts said and, for what follows from the request itself, as the release
+    // shows.
+    std::set<std::string> holds;
+    for (int id = 1; id <= policy::kConditionCount; ++id) {
+      if ((decision.evidence.evaluated >> id & 1) != 0 &&
+          decision.evidence.truth[static_cast<size_t>(id)].yes.Contains(decided.field))
+        holds.insert(ConditionName(id));
+    }
+    if (decided.outcome == Outcome::kRelease) {
+      for (const pb::Grant& grant : policy.convenant().grants()) {
+        if (grant.id() != policy.NameOf(decided.grant)) continue;
+        for (const int id : grant.conditions()) holds.insert(ConditionName(id));
+      }
+      for (const pb::StatuteRow& row : policy.statute().rows()) {
+        if (row.id() != policy.NameOf(decided.row)) continue;
+        for (const int id : row.conditions()) holds.insert(ConditionName(id));
+        if (row.one_of_size() > 0) holds.insert(ConditionName(row.one_of(0)));
+      }
+    }
+    context["holds"] = holds;
+    context["rows"] = nlohmann::json::array();
+    for (const pb::StatuteRow& row : policy.statute().rows()) {
+      if (InForce(policy, row, question.facts.today)) context["rows"].push_back(row.id());
+    }
+    out["requests"].push_back(
+        {{"context", context}, {"release", decided.outcome == Outcome::kRelease}});
+  }
+  std::ofstream(file) << out.dump();
 }
 
 struct Timing {
@@ -187,14 +332,18 @@ double Median(std::vector<double> samples) { return Quantile(samples, 0.5); }
 int Main(int argc, char** argv) {
   bool quick = false;
   std::string out;
+  std::string peer;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--short") {
       quick = true;
     } else if (argument == "--out" && i + 1 < argc) {
       out = argv[++i];
+    } else if (argument == "--peer" && i + 1 < argc) {
+      peer = argv[++i];
     } else {
-      static_cast<void>(std::fprintf(stderr, "usage: decide_bench [--short] [--out FILE]\n"));
+      static_cast<void>(
+          std::fprintf(stderr, "usage: decide_bench [--short] [--out FILE] [--peer FILE]\n"));
       return 2;
     }
   }
@@ -211,6 +360,8 @@ int Main(int argc, char** argv) {
   };
   const std::vector<Question> one = Questions(reference, 1);
   const std::vector<Question> twenty = Questions(reference, 20);
+
+  if (!peer.empty()) ExportPeer(one, peer);
 
   // Growth is a ratio of medians of runs that alternate: the machine is noisy.
   std::vector<double> one_p50;
@@ -231,10 +382,10 @@ int Main(int argc, char** argv) {
   figures.Add("decide_per_s", Median(per_second),
               "one-field decisions a second on one core (goal 3 M)");
 
-  const uint64_t before = g_allocations.load();
+  const uint64_t before = Allocations();
   static_cast<void>(TimeMany(one, 20000));
   static_cast<void>(TimeMany(twenty, 5000));
-  const uint64_t allocations = g_allocations.load() - before;
+  const uint64_t allocations = Allocations() - before;
   figures.Add("decide_allocs", static_cast<double>(allocations),
               "heap allocations in 25,000 decisions (goal 0)");
 
@@ -261,6 +412,25 @@ int Main(int argc, char** argv) {
     if (!statute.document || !convenant.document) return 1;
   }
   figures.Add("parse_ms", Median(parse), "read both documents with their places, ms");
+
+  // Two convenants that differ in every grant.
+  pb::Convenant changed = testing::ReferenceConvenant().message();
+  for (pb::Grant& grant : *changed.mutable_grants())
+    grant.add_conditions(pb::Condition::GEEN_DERDE_PERSOON);
+  const auto before = testing::ReferencePolicy();
+  const auto after =
+      CompileDocuments(testing::ReferenceStatute(),
+                       policy::Document<pb::Convenant>::FromMessage(changed, "new"), {});
+  if (after.policy == nullptr) return 1;
+  std::vector<double> diff;
+  for (int run = 0; run < (quick ? 1 : 7); ++run) {
+    const int64_t start = NowNs();
+    const auto found = policy::Diff(*before, *after.policy);
+    diff.push_back(static_cast<double>(NowNs() - start) / 1e6);
+    if (!found.ok() || found->releases.empty()) return 1;
+  }
+  figures.Add("diff_ms", Median(diff),
+              "exact difference of two convenants, every grant changed, ms (goal 100)");
 
   const int times = quick ? 10 : 100;
   const auto hundred = policy::Document<pb::Convenant>::FromMessage(
