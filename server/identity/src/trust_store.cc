@@ -175,6 +175,8 @@ struct TrustStore::State {
     const BioPtr bundle = BioOf(options.ca_bundle_pem);
     for (X509Ptr authority = ReadCertificate(bundle.get()); authority != nullptr;
          authority = ReadCertificate(bundle.get())) {
+      // Reads its extensions here, once, and not in whichever check comes first.
+      X509_check_purpose(authority.get(), -1, 0);
       X509_STORE_add_cert(made->store.get(), authority.get());
       made->authorities.push_back(std::move(authority));
     }
