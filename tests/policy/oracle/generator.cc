@@ -697,7 +697,7 @@ class PolicyMaker {
       for (auto closing = ClosingRows(statute(), grant); closing.size() > 1; closing.pop_back())
         grant.mutable_grondslagen()->DeleteSubrange(closing.back(), 1);
       Contain(grant);
-      if (MeetsAnEarlierSignal(grant)) DropClosedSet(grant);
+      if (grant.grondslagen_size() > 1 || MeetsAnEarlierSignal(grant)) DropClosedSet(grant);
       if (MeetsAnEarlierSignal(grant)) convenant().mutable_grants()->RemoveLast();
     }
   }
