@@ -417,7 +417,7 @@ int Main(int argc, char** argv) {
   pb::Convenant changed = testing::ReferenceConvenant().message();
   for (pb::Grant& grant : *changed.mutable_grants())
     grant.add_conditions(pb::Condition::GEEN_DERDE_PERSOON);
-  const auto before = testing::ReferencePolicy();
+  const auto reference_policy = testing::ReferencePolicy();
   const auto after =
       CompileDocuments(testing::ReferenceStatute(),
                        policy::Document<pb::Convenant>::FromMessage(changed, "new"), {});
@@ -425,7 +425,7 @@ int Main(int argc, char** argv) {
   std::vector<double> diff;
   for (int run = 0; run < (quick ? 1 : 7); ++run) {
     const int64_t start = NowNs();
-    const auto found = policy::Diff(*before, *after.policy);
+    const auto found = policy::Diff(*reference_policy, *after.policy);
     diff.push_back(static_cast<double>(NowNs() - start) / 1e6);
     if (!found.ok() || found->releases.empty()) return 1;
   }

@@ -271,13 +271,13 @@ void FactsReader::Keep(const Query& query, const Uuid& handle, const View& view)
        (*subject)->person_version <= view.subject_->person_version)) {
     cache_->subjects.Put(Cache::KeyOf(query), view.subject_);
   }
-  const auto keep = [&](const std::string& partij, const auto& part) {
-    const auto* found = cache_->partijen.Find(partij);
-    if (found == nullptr || (*found)->policy != part->policy || (*found)->version <= part->version)
-      cache_->partijen.Put(partij, part);
-  };
-  keep(query.source_partij, view.source_);
-  keep(query.acting_partij, view.acting_);
+  for (const auto& [partij, part] : {std::pair(&query.source_partij, &view.source_),
+                                     std::pair(&query.acting_partij, &view.acting_)}) {
+    const auto* found = cache_->partijen.Find(*partij);
+    if (found == nullptr || (*found)->policy != (*part)->policy ||
+        (*found)->version <= (*part)->version)
+      cache_->partijen.Put(*partij, *part);
+  }
   // An id that was never given is not remembered: it may be given later.
   if (query.with_person && !query.person.is_nil())
     cache_->persons.Put({query.acting_partij, handle}, query.person);
