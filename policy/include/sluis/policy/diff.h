@@ -98,7 +98,7 @@ struct DiffOptions {
 // Deterministic. RESOURCE_EXHAUSTED / LIMIT for documents that together have more than 64 phases,
 // purposes or days on which something changes, 127 stages, 128 hats or 256 fields.
 absl::StatusOr<PolicyDiff> Diff(const Policy& before, const Policy& after,
-                                 const DiffOptions& options = {});
+                                const DiffOptions& options = {});
 
 // For people. Ends with a newline, unless nothing differs.
 std::string RenderDifferences(const PolicyDiff& differences, Language language);

@@ -41,8 +41,8 @@ struct FieldResult {
   std::set<std::string> obligations;  // at RELEASE, those of grant and row together
   std::set<std::string> missing;      // the conditions that the reported alternative misses
   std::set<std::string> needs;        // all conditions that it needs; not part of an answer
-  std::string exclusion;              // the exclusion that refused; stays with NCND, for the officer
-  bool value_held = false;            // at RELEASE, whether the source holds a value
+  std::string exclusion;    // the exclusion that refused; stays with NCND, for the officer
+  bool value_held = false;  // at RELEASE, whether the source holds a value
 
   friend bool operator==(const FieldResult&, const FieldResult&) = default;
 };
