@@ -26,7 +26,6 @@ using Code = absl::StatusCode;
 
 constexpr Side kPolitie{"P_POLITIE_ON", "POLITIE"};
 constexpr Side kBurgemeester{"P_ALMELO", "GEM_BURGEMEESTER"};
-constexpr Side kWmoEnschede{"P_ENSCHEDE", "GEM_COLLEGE_WMO"};
 constexpr Side kRegieEnschede{"P_ENSCHEDE", "GEM_PROCESREGIE"};
 constexpr Side kPortaal{"P_PORTAAL", "BETROKKENE_PORTAAL"};
 constexpr Side kIxta{"P_IXTANOA", "ZELFREGIE"};

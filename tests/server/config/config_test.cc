@@ -150,7 +150,7 @@ TEST_F(ConfigTest, TellsEverythingThatIsWrong) {
 }
 
 TEST_F(ConfigTest, AKeyThatOthersCanReadIsRefused) {
-  for (const mode_t mode : {0640, 0604, 0620}) {
+  for (const mode_t mode : {0640U, 0604U, 0620U}) {
     ASSERT_EQ(chmod(directory_.File("master.key").c_str(), mode), 0);
     const ConfigResult result = Read(kGood);
     EXPECT_FALSE(result.config);
