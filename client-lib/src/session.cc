@@ -225,12 +225,13 @@ void Session::OnAnswer(const CallPtr& call, absl::StatusOr<std::string> raw) {
 
 void Session::Verify(const CallPtr& call) {
   while (call->checked < call->checks.size()) {
+    if (HeldBack(call)) return;
     const Check& check = call->checks[call->checked];
     auto verified = verifier_.Verify(check.receipt, call->request, check.answer);
     if (!verified.ok()) {
       if (ReasonOf(verified.status()) == "CONSISTENCY_NEEDED" && call->fetches < kFetches) {
-        ++call->fetches;
-        return Fetch(call, verified.status());
+        if (BeginFetch(call)) Fetch(call, verified.status());
+        return;
       }
       return Finish(call,
                     Explained(verified.status(), options_.origin.find(' ') != std::string::npos));
@@ -294,21 +295,49 @@ absl::Status Session::Extend(std::string_view checkpoint, uint64_t old_size, uin
   return verifier_.Extend(checkpoint, head.size == old_size ? new_size : old_size, proof);
 }
 
+bool Session::HeldBack(const CallPtr& call) {
+  const MutexLock lock(mutex_);
+  if (fetching_) held_back_.push_back(call);
+  return fetching_;
+}
+
+bool Session::BeginFetch(const CallPtr& call) {
+  const MutexLock lock(mutex_);
+  if (fetching_) {
+    held_back_.push_back(call);
+    return false;
+  }
+  fetching_ = true;
+  return true;
+}
+
+void Session::EndFetch() {
+  std::deque<CallPtr> held_back;
+  {
+    const MutexLock lock(mutex_);
+    fetching_ = false;
+    held_back.swap(held_back_);
+  }
+  for (const CallPtr& call : held_back) Verify(call);
+}
+
 void Session::Fetch(const CallPtr& call, const absl::Status& needed) {
+  ++call->fetches;
   const uint64_t old_size = SizeIn(needed, "old_size");
   const uint64_t new_size = SizeIn(needed, "new_size");
   FetchProof(
       old_size, new_size,
       [this, call, needed, old_size,
        new_size](const absl::StatusOr<std::vector<audit::Digest>>& proof) {
-        if (!proof.ok()) {
-          return Finish(call, WithMetadata(needed, "fetch_reason", ReasonOf(proof.status())));
-        }
-        const absl::Status extended =
-            Extend(call->checks[call->checked].receipt.checkpoint, old_size, new_size, *proof);
-        // When the head moved on meanwhile, another proof is needed: Verify() says which.
-        if (!extended.ok() && ReasonOf(extended) != "CONSISTENCY_NEEDED")
-          return Finish(call, extended);
+        absl::Status extended =
+            proof.ok()
+                ? Extend(call->checks[call->checked].receipt.checkpoint, old_size, new_size, *proof)
+                : WithMetadata(needed, "fetch_reason", ReasonOf(proof.status()));
+        // An answer that was being verified when this fetch began has moved the head.
+        if (proof.ok() && ReasonOf(extended) == "CONSISTENCY_NEEDED" && call->fetches < kFetches)
+          return Fetch(call, extended);
+        EndFetch();
+        if (!extended.ok()) return Finish(call, std::move(extended));
         Verify(call);
       });
 }

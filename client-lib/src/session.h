@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -104,6 +105,11 @@ class Session {
   void OnAnswer(const CallPtr& call, absl::StatusOr<std::string> raw);
   void Verify(const CallPtr& call);
   void Fetch(const CallPtr& call, const absl::Status& needed);
+  // Keeps the call for later while a proof is fetched; whether it did.
+  bool HeldBack(const CallPtr& call);
+  // Whether the call may fetch a proof now; otherwise it is held back.
+  bool BeginFetch(const CallPtr& call);
+  void EndFetch();
   void Finish(const CallPtr& call, absl::Status verified);
   void FetchProof(uint64_t old_size, uint64_t new_size,
                   std::function<void(absl::StatusOr<std::vector<audit::Digest>>)> done);
@@ -120,6 +126,11 @@ class Session {
   Mutex mutex_;
   CondVar all_ended_;
   int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  // With many calls under way their answers come with checkpoints that each continue an older head.
+  // One proof is fetched at a time, and who would move the head meanwhile is held back: otherwise a
+  // proof would be out of date when it comes, again and again.
+  bool fetching_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<CallPtr> held_back_ ABSL_GUARDED_BY(mutex_);
 
   // Last: what it calls back uses the others.
   std::unique_ptr<Transport> transport_;
