@@ -115,36 +115,13 @@ void Broker::Reject(const Oin& caller, absl::Status why, Done done) {
   core_->Reject(call, std::move(why));
 }
 
-namespace {
-
-// Submits something that no partij asked for, and waits.
-absl::Status SubmitOwn(
-    Core& core,
-    std::function<absl::StatusOr<ledger::Draft>(store::Transaction&, const ledger::Moment&)>
-        apply) {
-  Mutex mutex;
-  CondVar finished;
-  std::optional<absl::Status> result;
-  core.options.ledger->Submit({std::move(apply), [&](absl::StatusOr<ledger::Committed> committed) {
-                                 const MutexLock lock(mutex);
-                                 result = committed.status();
-                                 finished.NotifyAll();
-                               }});
-  const MutexLock lock(mutex);
-  while (!result) finished.Wait(mutex);
-  return *result;
-}
-
-}  // namespace
-
 absl::Status Broker::Activate(std::shared_ptr<const policy::Policy> policy) {
   ActivePolicy next{policy, PolicyHash(*policy)};
   Core* const core = core_.get();
   // The policy changes on the committer's thread, so that every decision falls before or after it.
   // If the commit fails the new one is in force all the same, unrecorded: the ledger refuses then,
   // or the operator learns of the failure and repeats.
-  return SubmitOwn(
-      *core,
+  return core->SubmitOwn(
       [core, next](store::Transaction&, const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
         {
           const MutexLock lock(core->mutex);
@@ -163,8 +140,8 @@ absl::Status Broker::Activate(std::shared_ptr<const policy::Policy> policy) {
 
 absl::Status Broker::RecordClockSet() {
   Core* const core = core_.get();
-  return SubmitOwn(
-      *core, [core](store::Transaction&, const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
+  return core->SubmitOwn(
+      [core](store::Transaction&, const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
         ledger::Draft draft;
         draft.kind = EventKind::CLOCK_SET;
         draft.record = std::make_unique<log::v1::Record>();
@@ -199,6 +176,20 @@ void Core::Reject(const CallPtr& call, absl::Status why) {
            SetError(draft, why);
            return draft;
          });
+}
+
+absl::Status Core::SubmitOwn(Apply apply) {
+  Mutex ended_mutex;
+  CondVar ended;
+  std::optional<absl::Status> result;
+  options.ledger->Submit({std::move(apply), [&](absl::StatusOr<ledger::Committed> committed) {
+                            const MutexLock lock(ended_mutex);
+                            result = committed.status();
+                            ended.NotifyAll();
+                          }});
+  const MutexLock lock(ended_mutex);
+  while (!result) ended.Wait(ended_mutex);
+  return *result;
 }
 
 void Core::Submit(const CallPtr& call, Apply apply, Finish finish) {

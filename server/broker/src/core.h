@@ -74,6 +74,8 @@ struct Core {
       std::function<absl::StatusOr<ledger::Draft>(store::Transaction&, const ledger::Moment&)>;
   using Finish = std::function<absl::StatusOr<std::string>(const ledger::Committed&)>;
   void Submit(const CallPtr& call, Apply apply, Finish finish = {});
+  // Submits what no partij asked for (an operator did, or the broker itself), and waits.
+  absl::Status SubmitOwn(Apply apply);
   void RecordNotDelivered(const CallPtr& call, const ledger::Committed& decision);
   // Runs on a thread of the pool: for what reads the disk.
   void Post(std::function<void()> task) const { options.pool->Post(std::move(task)); }

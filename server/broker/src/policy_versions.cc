@@ -94,24 +94,6 @@ absl::Status CheckDay(const PolicyVersion& version, const ledger::Moment& moment
                             "the day of the policy is over; propose it for another day");
 }
 
-// Submits what an operator asked for, and waits.
-absl::Status SubmitOwn(
-    Core& core,
-    std::function<absl::StatusOr<ledger::Draft>(store::Transaction&, const ledger::Moment&)>
-        apply) {
-  Mutex mutex;
-  CondVar finished;
-  std::optional<absl::Status> result;
-  core.options.ledger->Submit({std::move(apply), [&](absl::StatusOr<ledger::Committed> committed) {
-                                 const MutexLock lock(mutex);
-                                 result = committed.status();
-                                 finished.NotifyAll();
-                               }});
-  const MutexLock lock(mutex);
-  while (!result) finished.Wait(mutex);
-  return *result;
-}
-
 absl::Status NoSuchPolicy() {
   return NotFound("POLICY_NOT_PROPOSED", "nobody proposed a policy with this hash");
 }
@@ -124,62 +106,55 @@ absl::Status Broker::ProposePolicy(const policy::Policy& policy, CivilDate from,
     return Malformed("operator_id", "1-64 characters of [A-Za-z0-9._-]");
   PolicyVersion version = VersionOf(policy, from);
   version.set_proposed_by(operator_id);
-  return SubmitOwn(*core_,
-                   [version](store::Transaction& transaction,
-                             const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
-                     SLUIS_RETURN_IF_ERROR(CheckDay(version, moment));
-                     SLUIS_ASSIGN_OR_RETURN(const auto kept,
-                                            transaction.Get(Table::kPolicy, version.policy_hash()));
-                     if (kept) {
-                       SLUIS_ASSIGN_OR_RETURN(const PolicyVersion before, Parse(*kept));
-                       if (!before.approved_by().empty())
-                         return AlreadyExists("POLICY_APPROVED", "this policy was approved before");
-                     }
-                     SLUIS_RETURN_IF_ERROR(PutVersion(transaction, version));
-                     return DraftOf(EventKind::POLICY_PROPOSED, version, version.proposed_by());
-                   });
+  return core_->SubmitOwn([version](store::Transaction& transaction,
+                                    const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
+    SLUIS_RETURN_IF_ERROR(CheckDay(version, moment));
+    SLUIS_ASSIGN_OR_RETURN(const auto kept, transaction.Get(Table::kPolicy, version.policy_hash()));
+    if (kept) {
+      SLUIS_ASSIGN_OR_RETURN(const PolicyVersion before, Parse(*kept));
+      if (!before.approved_by().empty())
+        return AlreadyExists("POLICY_APPROVED", "this policy was approved before");
+    }
+    SLUIS_RETURN_IF_ERROR(PutVersion(transaction, version));
+    return DraftOf(EventKind::POLICY_PROPOSED, version, version.proposed_by());
+  });
 }
 
 absl::Status Broker::ApprovePolicy(const std::string& policy_hash, const std::string& operator_id) {
   if (!IsOperatorName(operator_id))
     return Malformed("operator_id", "1-64 characters of [A-Za-z0-9._-]");
-  return SubmitOwn(
-      *core_,
-      [policy_hash, operator_id](store::Transaction& transaction,
-                                 const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
-        SLUIS_ASSIGN_OR_RETURN(const auto kept, transaction.Get(Table::kPolicy, policy_hash));
-        if (!kept) return NoSuchPolicy();
-        SLUIS_ASSIGN_OR_RETURN(PolicyVersion version, Parse(*kept));
-        if (!version.approved_by().empty())
-          return AlreadyExists("POLICY_APPROVED", "this policy was approved before");
-        if (version.proposed_by() == operator_id) {
-          return PermissionDenied("SAME_OPERATOR",
-                                  "who proposed the policy cannot approve it as well");
-        }
-        SLUIS_RETURN_IF_ERROR(CheckDay(version, moment));
-        version.set_approved_by(operator_id);
-        version.set_approved_at(absl::ToUnixMicros(moment.now));
-        SLUIS_RETURN_IF_ERROR(PutVersion(transaction, version));
-        return DraftOf(EventKind::POLICY_APPROVED, version, operator_id);
-      });
+  return core_->SubmitOwn([policy_hash, operator_id](
+                              store::Transaction& transaction,
+                              const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
+    SLUIS_ASSIGN_OR_RETURN(const auto kept, transaction.Get(Table::kPolicy, policy_hash));
+    if (!kept) return NoSuchPolicy();
+    SLUIS_ASSIGN_OR_RETURN(PolicyVersion version, Parse(*kept));
+    if (!version.approved_by().empty())
+      return AlreadyExists("POLICY_APPROVED", "this policy was approved before");
+    if (version.proposed_by() == operator_id) {
+      return PermissionDenied("SAME_OPERATOR", "who proposed the policy cannot approve it as well");
+    }
+    SLUIS_RETURN_IF_ERROR(CheckDay(version, moment));
+    version.set_approved_by(operator_id);
+    version.set_approved_at(absl::ToUnixMicros(moment.now));
+    SLUIS_RETURN_IF_ERROR(PutVersion(transaction, version));
+    return DraftOf(EventKind::POLICY_APPROVED, version, operator_id);
+  });
 }
 
 absl::Status Broker::KeepFirstPolicy(const policy::Policy& policy) {
   const PolicyVersion first = VersionOf(policy, CivilDate());
-  return SubmitOwn(*core_,
-                   [first](store::Transaction& transaction,
-                           const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
-                     SLUIS_ASSIGN_OR_RETURN(const auto kept,
-                                            transaction.Scan(Table::kPolicy, "", "", 1));
-                     if (!kept.empty())
-                       return AlreadyExists("POLICY_APPROVED", "a policy is kept already");
-                     PolicyVersion version = first;
-                     version.set_from(moment.today.days());
-                     version.set_approved_by("sluisd");
-                     version.set_approved_at(absl::ToUnixMicros(moment.now));
-                     SLUIS_RETURN_IF_ERROR(PutVersion(transaction, version));
-                     return DraftOf(EventKind::POLICY_APPROVED, version, "");
-                   });
+  return core_->SubmitOwn([first](store::Transaction& transaction,
+                                  const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
+    SLUIS_ASSIGN_OR_RETURN(const auto kept, transaction.Scan(Table::kPolicy, "", "", 1));
+    if (!kept.empty()) return AlreadyExists("POLICY_APPROVED", "a policy is kept already");
+    PolicyVersion version = first;
+    version.set_from(moment.today.days());
+    version.set_approved_by("sluisd");
+    version.set_approved_at(absl::ToUnixMicros(moment.now));
+    SLUIS_RETURN_IF_ERROR(PutVersion(transaction, version));
+    return DraftOf(EventKind::POLICY_APPROVED, version, "");
+  });
 }
 
 absl::StatusOr<std::string> PolicyHashInForce(store::Store& store, CivilDate day) {
