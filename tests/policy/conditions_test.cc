@@ -11,10 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "one_grant.h"
 #include "side_by_side.h"
 
+#include "sluis/base/text.h"
 #include "sluis/policy/v1/convenant.pb.h"
 #include "sluis/policy/v1/statute.pb.h"
 #include "sluis/policy/vocabulary.h"
@@ -375,6 +377,30 @@ TEST(ConditionTableTest, EveryConditionHasACase) {
     EXPECT_EQ(with_case.count(name), 1U) << name << " has no case";
   }
   EXPECT_EQ(with_case.size(), size_t{kConditionCount});
+}
+
+// Staff is admitted with another hat of its partij, also where that is a guest with an invitation
+// to this tafel.
+TEST(AdmittedTest, StaffIsAdmittedWithAGuestOfItsPartij) {
+  const auto code = [](bool staff, std::string_view partij, std::string_view hat,
+                       std::string_view tafel) {
+    const std::string facts =
+        absl::StrCat("casus { guests { participant { partij: '", ToAbsl(partij), "' hat: '",
+                     ToAbsl(hat), "' } from: '2026-11-01' tafel: '", ToAbsl(tafel), "' } }");
+    const Given given{facts};
+    Documents documents = PolicyWith(v1::Condition::DEELNEMER_IN_CASUS, given);
+    for (v1::Hat& each : *documents.convenant.mutable_hats()) {
+      if (each.id() == "VRAGER") each.set_staff_of_partij(staff);
+    }
+    return CodeName(Decided(documents, Complete(given, kNow)).code);
+  };
+  EXPECT_EQ(code(true, "P_VRAGER", "GAST", "K_KANAAL"), "RELEASED");
+  EXPECT_EQ(code(false, "P_VRAGER", "GAST", "K_KANAAL"), "NOT_PARTICIPANT");
+  EXPECT_EQ(code(true, "P_VRAGER", "GAST", "K_WAMS"), "NOT_PARTICIPANT");
+  EXPECT_EQ(code(true, "P_BRON", "GAST", "K_KANAAL"), "NOT_PARTICIPANT");
+  // Invited without being a guest there, and a hat that the partij does not have.
+  EXPECT_EQ(code(true, "P_VRAGER", "ZORG", "K_KANAAL"), "NOT_PARTICIPANT");
+  EXPECT_EQ(code(true, "P_VRAGER", "BRON", "K_KANAAL"), "NOT_PARTICIPANT");
 }
 
 // --- Exclusions of the reference convenant

@@ -407,14 +407,26 @@ bool Invited(const CasusFacts& casus, Side side, TafelId tafel) {
   });
 }
 
-bool Admitted(const Compiled& policy, const CasusFacts& casus, Side side, Regime regime) {
-  const bool staff = policy.hat[side.hat.index()].staff_of_partij;
-  return std::any_of(
-      casus.participants.begin(), casus.participants.end(),
-      [&](const ParticipationFact& participation) {
-        return (!participation.regime || *participation.regime == regime) &&
-               (participation.side == side || (staff && participation.side.partij == side.partij));
-      });
+// Whether what is recorded about `other` admits `side`: the same partij and hat, or another hat of
+// the partij that `side` is staff of.
+bool CountsFor(const Compiled& policy, Side other, Side side) {
+  if (other == side) return true;
+  return other.partij == side.partij && policy.hat[side.hat.index()].staff_of_partij &&
+         policy.partij[side.partij.index()].hats.Contains(other.hat);
+}
+
+// By a participation that counts at the tafel, or by an invitation to it.
+bool Admitted(const Compiled& policy, const CasusFacts& casus, Side side, TafelId at) {
+  const CompiledTafel& tafel = policy.tafel[at.index()];
+  return std::any_of(casus.participants.begin(), casus.participants.end(),
+                     [&](const ParticipationFact& participation) {
+                       return (!participation.regime || *participation.regime == tafel.regime) &&
+                              CountsFor(policy, participation.side, side);
+                     }) ||
+         std::any_of(casus.guests.begin(), casus.guests.end(), [&](const GuestFact& guest) {
+           return guest.tafel == at && tafel.guests.Contains(guest.side.hat) &&
+                  CountsFor(policy, guest.side, side);
+         });
 }
 
 }  // namespace
@@ -550,9 +562,9 @@ void EvaluateGates(const Compiled& policy, const Request& request, const Facts& 
   evidence.source_invited =
       tafel.guests.Contains(request.source.hat) && Invited(casus, request.source, request.tafel);
   evidence.acting_admitted =
-      evidence.acting_invited || Admitted(policy, casus, request.acting, tafel.regime);
+      evidence.acting_invited || Admitted(policy, casus, request.acting, request.tafel);
   evidence.source_admitted =
-      evidence.source_invited || Admitted(policy, casus, request.source, tafel.regime);
+      evidence.source_invited || Admitted(policy, casus, request.source, request.tafel);
   evidence.phase = casus.phase;
   evidence.stage = casus.stage;
 }

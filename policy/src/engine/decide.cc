@@ -4,7 +4,6 @@
 #include "compiled.h"
 #include "conditions.h"
 
-#include "sluis/base/check.h"
 #include "sluis/policy/engine.h"
 
 // The decision procedure, steps 2 to 12 of docs/decision-procedure.md, for all fields of a request
@@ -291,8 +290,7 @@ class Procedure {
   // ---- Step 4: a closed signal is judged as a whole ----
   bool ClosedSignal() {
     for (uint32_t i = cell_begin_; i < cell_end_; ++i) {
-      const CompiledGrant& grant =
-          policy_.grant[policy_.tafel[request_.tafel.index()].cell_grants[i]];
+      const CompiledGrant& grant = policy_.grant[tafel_.cell_grants[i]];
       if (!grant.closes_set || !MatchesRest(grant)) continue;
       const FieldSet in_set = request_.fields & grant.fields & owned_;
       if (in_set.empty()) continue;
@@ -358,25 +356,19 @@ class Procedure {
     matched &= open_ & owned_;
     const FieldSet unmatched = open_ - matched;
     if (!unmatched.empty()) NoGrant(unmatched);
-    if (matched.empty()) return;
-    // Sets still to be decided. A set that a test splits is narrowed to the part that passes, and
-    // the rest waits its turn: every test before held for the whole, so it holds for the part.
-    pending_count_ = 0;
-    pending_[pending_count_++] = matched;
-    while (pending_count_ > 0) {
-      FieldSet fields = pending_[--pending_count_];
+    // Each turn decides at least one field, and all that nothing tells apart from it.
+    while (!matched.empty()) {
+      FieldSet fields = matched;
       DecideSet(fields);
+      matched -= fields;
     }
   }
 
-  // Narrows `fields` to one side of `test`: to the fields inside it if any is, and the others wait.
-  // Returns whether the fields left are inside.
-  bool Split(FieldSet& fields, const FieldSet& test) {
+  // Narrows `fields` to one side of `test`: to the fields inside it if any is, and the others wait
+  // for another turn. Returns whether the fields left are inside.
+  static bool Split(FieldSet& fields, const FieldSet& test) {
     const FieldSet inside = fields & test;
     if (inside.empty()) return false;
-    if (inside == fields) return true;
-    SLUIS_CHECK(pending_count_ < pending_.size());
-    pending_[pending_count_++] = fields - inside;
     fields = inside;
     return true;
   }
@@ -388,7 +380,7 @@ class Procedure {
            (row.purposes & MaskBit(request_.purpose)) != 0;
   }
 
-  // Decides `fields`, or a part of it that nothing tells apart.
+  // Decides a part of `fields` that nothing tells apart, and narrows `fields` to it.
   void DecideSet(FieldSet& fields) {
     bool any_fits = false;
     Result best;
@@ -551,11 +543,8 @@ class Procedure {
   FieldSet open_{};
   uint32_t cell_begin_ = 0;
   uint32_t cell_end_ = 0;
-  size_t pending_count_ = 0;
-  // Written before they are read; left as they are to save the clearing.
+  // Written before it is read; left as it is to save the clearing.
   std::array<uint8_t, kMaxFields> position_;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  std::array<FieldSet, kMaxAskedFields + 1>
-      pending_;  // NOLINT(cppcoreguidelines-pro-type-member-init)
 };
 
 }  // namespace
