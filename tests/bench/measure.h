@@ -25,8 +25,11 @@ inline double Quantile(std::vector<double>& samples, double share) {
   return samples[std::min(at, samples.size() - 1)];
 }
 
-// The unit U: nanoseconds of one SHA-256 over 1 KiB, the median of many.
-double UnitNs();
+// One sample of the unit U: nanoseconds of one SHA-256 over 1 KiB, with the clock's own cost.
+int64_t TimeUnit();
+
+// What two looks at the clock cost by themselves, in nanoseconds, the median of many.
+double ClockNs();
 
 // How many times a second `directory`'s disk syncs after a small append, over `seconds`.
 double FdatasyncPerSecond(const std::string& directory, double seconds);
