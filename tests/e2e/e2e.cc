@@ -39,12 +39,4 @@ const policy::ExpandedStep& StepOf(std::string_view case_id, std::string_view id
   std::abort();
 }
 
-std::vector<size_t> PlayableSteps() {
-  std::vector<size_t> steps;
-  for (size_t i = 0; i < ScenarioSteps().size(); ++i) {
-    if (!ScenarioSteps()[i].facts->casus().has_wams_track()) steps.push_back(i);
-  }
-  return steps;
-}
-
 }  // namespace sluis::testing

@@ -71,7 +71,4 @@ class Stage {
 // The step `id` of the case `case_id`; ends the program when there is none.
 const policy::ExpandedStep& StepOf(std::string_view case_id, std::string_view id);
 
-// All steps but those on the Wams track, which has no calls yet.
-std::vector<size_t> PlayableSteps();
-
 }  // namespace sluis::testing

@@ -45,7 +45,6 @@ using testing::kSecretMark;
 using testing::LogReader;
 using testing::MarkScanner;
 using testing::NewRequestId;
-using testing::PlayableSteps;
 using testing::RecordingTransport;
 using testing::ScenarioSteps;
 using testing::Stage;
@@ -197,8 +196,7 @@ TEST(PrivacyTest, NoMarkIsFoundAnywhere) {
 
   // Every case, with a motivation that is marked too.
   int released = 0;
-  for (const size_t index : PlayableSteps()) {
-    const policy::ExpandedStep& step = ScenarioSteps()[index];
+  for (const policy::ExpandedStep& step : ScenarioSteps()) {
     AddMarks(*step.facts, scanner, known);
     const auto world = stage.Play(step, transport);
     ASSERT_THAT(world, IsOk()) << step.case_id;

@@ -18,7 +18,6 @@ namespace sluis {
 namespace {
 
 using testing::IsOk;
-using testing::PlayableSteps;
 using testing::ReferenceStatute;
 using testing::ScenarioSteps;
 using testing::Stage;
@@ -63,13 +62,12 @@ std::string StepName(const ::testing::TestParamInfo<size_t>& parameter) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, ScenarioE2eTest, ::testing::ValuesIn(PlayableSteps()), StepName);
+INSTANTIATE_TEST_SUITE_P(Cases, ScenarioE2eTest, ::testing::Range<size_t>(0, ScenarioSteps().size()), StepName);
 
-TEST(ScenarioE2eListTest, HoldsTheCasesThatMatterMost) {
+TEST(ScenarioE2eListTest, HoldsEveryScenario) {
   std::set<std::string> played;
-  for (const size_t step : PlayableSteps()) played.insert(ScenarioSteps()[step].case_id);
-  for (const char* id : {"S-01", "S-02", "S-05", "S-06", "S-08", "S-10", "S-20"})
-    EXPECT_EQ(played.count(id), 1U) << id;
+  for (const policy::ExpandedStep& step : ScenarioSteps()) played.insert(step.case_id);
+  EXPECT_EQ(played.size(), 30U);
 }
 
 }  // namespace

@@ -16,7 +16,9 @@
 #include "sluis/v1/consent.pb.h"
 #include "sluis/v1/fact.pb.h"
 #include "sluis/v1/field.pb.h"
+#include "sluis/v1/person.pb.h"
 #include "sluis/v1/professional.pb.h"
+#include "sluis/v1/wams.pb.h"
 
 namespace sluis::testing {
 namespace {
@@ -472,6 +474,7 @@ absl::Status World::RecordOne(const Side& side, pb::Fact fact, bool in_casus,
   const bool besluit = request.fact().has_besluit();
   const auto answer = Send<v1::RecordFactAnswer, v1::RecordFactResponse>(
       side, "FactService/RecordFact", std::move(request));
+  last_fact_ = answer.ok() ? answer->fact_id() : std::string();
   if (answer.ok() && besluit) besluiten_.push_back({side, answer->fact_id()});
   const absl::Status& status = answer.status();
   // An incomplete record is not taken, and counts as absent just so.
@@ -481,6 +484,36 @@ absl::Status World::RecordOne(const Side& side, pb::Fact fact, bool in_casus,
     return absl::OkStatus();
   }
   return WithMetadata(status, "what", what);
+}
+
+absl::Status World::Approve(const Side& side, const pb::ProfessionalDecision& decision) {
+  if (approvable_.empty()) {
+    left_out_.push_back("an approval without a decision");
+    return absl::OkStatus();
+  }
+  std::set<std::string> approved;
+  for (const std::string& approver : decision.approvers()) {
+    if (!approved.insert(approver).second || approver == decision.approvers(0)) continue;
+    const auto who = std::find_if(professionals_.begin(), professionals_.end(),
+                                  [&](const auto& each) { return each.id() == approver; });
+    if (who == professionals_.end()) {
+      left_out_.push_back("approver " + approver);
+      continue;
+    }
+    v1::ApproveEmergencyRequest request;
+    request.set_request_id(NewRequestId());
+    request.set_acting_hat(who->partij() == side.partij ? side.hat : decision.recipient_hats(0));
+    request.set_professional(approver);
+    request.set_casus_id(casus_id_);
+    request.set_person_id(PersonId(who->partij(), persons_.front()));
+    request.set_decision_id(approvable_);
+    SLUIS_RETURN_IF_ERROR(
+        transport_
+            .Send<v1::ApproveEmergencyResponse>(who->partij(),
+                                                "/sluis.v1.PersonService/ApproveEmergency", request)
+            .status());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status World::Record(const policy::ExpandedStep& step) {
@@ -522,9 +555,29 @@ absl::Status World::Record(const policy::ExpandedStep& step) {
     // Cases name who decided; on the wire it is a professional on record.
     decision.set_professional(kActor);
     if (decision.reason().empty()) decision.set_reason("KWIKSTAART reden");
+    const auto given = [](const pb::ProfessionalDecision& each) {
+      return each.kind() == pb::ProfessionalDecision::VIER_OGEN &&
+             each.result() == pb::ProfessionalDecision::GIVEN;
+    };
+    if (given(decision)) {
+      SLUIS_RETURN_IF_ERROR(Approve(side, decision));
+      continue;
+    }
+    const bool approvable = decision.kind() == pb::ProfessionalDecision::ACUUT ||
+                            decision.kind() == pb::ProfessionalDecision::CVP;
+    if (approvable) {
+      // The first approver of a case is who decided; the others approve.
+      for (const pb::ProfessionalDecision& other : facts.decisions()) {
+        if (given(other) && other.approvers_size() > 0 && other.source().partij() == side.partij &&
+            other.source().hat() == side.hat) {
+          decision.set_professional(other.approvers(0));
+        }
+      }
+    }
     pb::Fact fact;
     *fact.mutable_decision() = std::move(decision);
     SLUIS_RETURN_IF_ERROR(RecordOne(side, std::move(fact), true, "decision"));
+    if (approvable) approvable_ = last_fact_;
   }
   for (pb::Besluit besluit : facts.besluiten()) {
     const Side side = Holder("POLITIE");
@@ -661,8 +714,129 @@ absl::Status World::Record(const policy::ExpandedStep& step) {
     fact.mutable_radicalisation()->set_flagged(true);
     SLUIS_RETURN_IF_ERROR(RecordOne(Holder("POLITIE"), std::move(fact), true, "radicalisation"));
   }
-  if (facts.casus().has_wams_track()) left_out_.emplace_back("wams_track");
-  return absl::OkStatus();
+  return facts.casus().has_wams_track() ? Wams(facts.casus()) : absl::OkStatus();
+}
+
+// Goes the way of the track through its gates. A state that the gates do not let in, such as an
+// inquiry without samenspraak, comes about when what the gate asked is taken back afterwards.
+absl::Status World::Wams(const pb::CasusFacts& casus) {
+  const pb::WamsTrack& track = casus.wams_track();
+  Side college;
+  for (const pb::Partij& partij : convenant_.parties()) {
+    if (college.partij.empty() && partij.municipality() == casus.municipality() &&
+        Contains(partij.hats(), "GEM_WAMS")) {
+      college = {partij.id(), "GEM_WAMS"};
+    }
+  }
+  const bool t2 = track.has_opened_by();
+  const Side asks = t2 ? Side{track.opened_by().partij(), track.opened_by().hat()} : college;
+  v1::ReportRequest report;
+  report.set_casus_id(casus_id_);
+  report.set_kind(t2 ? v1::WAMS_REPORT_KIND_PROFESSIONAL : v1::WAMS_REPORT_KIND_HULPVRAAG);
+  report.set_text("KWIKSTAART hulpvraag");
+  report.set_reference("dossier 3");
+  const absl::Status reported =
+      Send<v1::ReportAnswer, v1::ReportResponse>(asks, "WamsService/Report", std::move(report))
+          .status();
+  if (IsReason(reported, "NO_BASIS")) {
+    left_out_.emplace_back("wams_track");
+    return absl::OkStatus();
+  }
+  if (!reported.ok()) return reported;
+  const auto move = [&](const char* stage) {
+    v1::MoveStageRequest request;
+    request.set_casus_id(casus_id_);
+    request.set_stage(stage);
+    if (request.stage() == "AFSLUITING") request.set_reason("KWIKSTAART reden");
+    return Send<v1::WamsAnswer, v1::MoveStageResponse>(college, "WamsService/MoveStage",
+                                                       std::move(request))
+        .status();
+  };
+  const auto take_back = [&](v1::TakeBackPartRequest::Part part) {
+    v1::TakeBackPartRequest request;
+    request.set_casus_id(casus_id_);
+    request.set_part(part);
+    return Send<v1::WamsAnswer, v1::TakeBackPartResponse>(college, "WamsService/TakeBackPart",
+                                                          std::move(request))
+        .status();
+  };
+  if (track.stage() == "MELDING") return absl::OkStatus();
+  SLUIS_RETURN_IF_ERROR(move("TRIAGE"));
+  if (track.stage() == "TRIAGE") return absl::OkStatus();
+
+  for (const auto whom :
+       {v1::RecordInformingRequest::REPORTED, v1::RecordInformingRequest::REPORTER}) {
+    v1::RecordInformingRequest request;
+    request.set_casus_id(casus_id_);
+    request.set_whom(whom);
+    request.set_status(pb::Informed::GEINFORMEERD);
+    request.set_date(casus.first_processed());
+    SLUIS_RETURN_IF_ERROR((Send<v1::WamsAnswer, v1::RecordInformingResponse>(
+                               college, "WamsService/RecordInforming", std::move(request))
+                               .status()));
+  }
+  v1::OpenInquiryRequest open;
+  open.set_casus_id(casus_id_);
+  open.set_task(t2 ? pb::WamsTrack::T2 : pb::WamsTrack::T1);
+  open.set_reason("KWIKSTAART reden");
+  const pb::Samenspraak& said = track.samenspraak();
+  const bool complete =
+      t2 ? !said.reason_without().empty() : !said.date().empty() && !said.with().empty();
+  if (complete) {
+    *open.mutable_samenspraak() = said;
+  } else if (t2) {
+    open.mutable_samenspraak()->set_reason_without("KWIKSTAART reden");
+  } else {
+    open.mutable_samenspraak()->set_date(casus.first_processed());
+    open.mutable_samenspraak()->set_with("betrokkene");
+  }
+  SLUIS_RETURN_IF_ERROR((Send<v1::WamsAnswer, v1::OpenInquiryResponse>(
+                             asks, "WamsService/OpenInquiry", std::move(open))
+                             .status()));
+  if (!complete) SLUIS_RETURN_IF_ERROR(take_back(v1::TakeBackPartRequest::SAMENSPRAAK));
+
+  const auto record_outcome = [&](const pb::WamsOutcome& outcome) {
+    v1::RecordPartRequest request;
+    request.set_casus_id(casus_id_);
+    *request.mutable_outcome() = outcome;
+    return Send<v1::WamsAnswer, v1::RecordPartResponse>(college, "WamsService/RecordPart",
+                                                        std::move(request))
+        .status();
+  };
+  bool has_outcome = false;
+  if (track.has_outcome()) {
+    const absl::Status status = record_outcome(track.outcome());
+    if (IsReason(status, "NO_WAMS_OUTCOME")) {
+      left_out_.emplace_back("an outcome that does not hold what the law asks");
+    } else if (!status.ok()) {
+      return status;
+    }
+    has_outcome = status.ok();
+  }
+  if (track.stage() == "ONDERZOEK") return absl::OkStatus();
+
+  if (!has_outcome) {
+    pb::WamsOutcome outcome;
+    outcome.set_date(casus.first_processed());
+    outcome.set_name("KWIKSTAART naam");
+    for (const char* domain : {"WONEN", "SCHULDEN"}) outcome.add_domains(domain);
+    outcome.add_acts("WMO");
+    outcome.set_coordination_useful(true);
+    SLUIS_RETURN_IF_ERROR(record_outcome(outcome));
+  }
+  v1::RecordPartRequest agreed;
+  agreed.set_casus_id(casus_id_);
+  *agreed.mutable_agreement() = track.agreement();
+  if (!track.has_agreement()) agreed.mutable_agreement()->set_reason_without("KWIKSTAART reden");
+  SLUIS_RETURN_IF_ERROR((Send<v1::WamsAnswer, v1::RecordPartResponse>(
+                             college, "WamsService/RecordPart", std::move(agreed))
+                             .status()));
+  SLUIS_RETURN_IF_ERROR(move("AANPAK_PLAN"));
+  if (!has_outcome) SLUIS_RETURN_IF_ERROR(take_back(v1::TakeBackPartRequest::OUTCOME));
+  if (!track.has_agreement()) SLUIS_RETURN_IF_ERROR(take_back(v1::TakeBackPartRequest::AGREEMENT));
+  if (track.stage() == "AANPAK_PLAN") return absl::OkStatus();
+  if (track.stage() != "AFSLUITING") return move("AANPAK_UITVOERING");
+  return move("AFSLUITING");
 }
 
 absl::Status World::Close(const pb::CasusFacts& casus) {

@@ -205,4 +205,64 @@ absl::Status CheckAggregate(std::string_view path, const v1::Value& value, int m
   return absl::OkStatus();
 }
 
+namespace {
+
+void AddTexts(const nlohmann::json& json, std::vector<std::string>& texts) {
+  if (json.is_object()) {
+    for (const auto& [name, value] : json.items()) {
+      texts.push_back(name);
+      AddTexts(value, texts);
+    }
+  } else if (json.is_array()) {
+    for (const auto& value : json) AddTexts(value, texts);
+  } else if (json.is_string()) {
+    texts.push_back(json.get<std::string>());
+  } else if (json.is_number()) {
+    texts.push_back(json.dump());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> TextsOf(const v1::Value& value) {
+  std::vector<std::string> texts;
+  switch (value.form_case()) {
+    case v1::Value::kText:
+      texts.push_back(value.text());
+      break;
+    case v1::Value::kInteger:
+      texts.push_back(absl::StrCat(value.integer()));
+      break;
+    case v1::Value::kDate:
+      texts.push_back(value.date());
+      break;
+    case v1::Value::kEurocents:
+      texts.push_back(absl::StrCat(value.eurocents()));
+      break;
+    case v1::Value::kToken:
+      texts.push_back(value.token());
+      break;
+    case v1::Value::kList:
+      for (const v1::Value& each : value.list().values()) {
+        for (std::string& text : TextsOf(each)) texts.push_back(std::move(text));
+      }
+      break;
+    case v1::Value::kJson:
+      AddTexts(nlohmann::json::parse(value.json(), nullptr, /*allow_exceptions=*/false), texts);
+      break;
+    case v1::Value::kBoolean:
+    case v1::Value::FORM_NOT_SET:
+      break;
+  }
+  return texts;
+}
+
+std::string TextMember(const v1::Value& value, const std::string& member) {
+  if (value.form_case() != v1::Value::kJson) return {};
+  const auto object = nlohmann::json::parse(value.json(), nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) return {};
+  const auto found = object.find(member);
+  return found == object.end() || !found->is_string() ? std::string() : found->get<std::string>();
+}
+
 }  // namespace sluis::intake

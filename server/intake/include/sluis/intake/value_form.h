@@ -1,6 +1,8 @@
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -22,5 +24,10 @@ absl::Status CheckValue(std::string_view path, const v1::Value& value,
 // Whether a value is an aggregate: a JSON object of 1-200 tokens with counts, the smallest of which
 // is `min_cell`.
 absl::Status CheckAggregate(std::string_view path, const v1::Value& value, int min_cell);
+
+// Every text in a value: also tokens, numbers, and the strings and names inside a JSON object.
+std::vector<std::string> TextsOf(const v1::Value& value);
+// The text of a member of the value's JSON object; empty without one.
+std::string TextMember(const v1::Value& value, const std::string& member);
 
 }  // namespace sluis::intake

@@ -80,6 +80,8 @@ class World {
   absl::Status Admit(const policy::ExpandedStep& step);
   absl::Status Deposit(const policy::ExpandedStep& step);
   absl::Status Record(const policy::ExpandedStep& step);
+  absl::Status Wams(const policy::v1::CasusFacts& casus);
+  absl::Status Approve(const Side& side, const policy::v1::ProfessionalDecision& decision);
   absl::Status RecordOne(const Side& side, policy::v1::Fact fact, bool in_casus,
                          std::string_view what);
   absl::Status Close(const policy::v1::CasusFacts& casus);
@@ -107,6 +109,9 @@ class World {
     std::string id;
   };
   std::vector<Recorded> besluiten_;
+  std::string last_fact_;
+  // The last decision of a kind that others approve.
+  std::string approvable_;
   std::vector<policy::v1::Professional> professionals_;
 };
 
