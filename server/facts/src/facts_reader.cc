@@ -127,17 +127,21 @@ void AddFact(const policy::v1::Fact& fact, policy::v1::Facts& facts) {
   }
 }
 
-}  // namespace
-
-CivilDate LocalDate(absl::Time time) {
+const absl::TimeZone& Zone() {
   static const absl::TimeZone zone = [] {
     absl::TimeZone loaded;
     // Without the zone no date is right, and every decision rests on one.
     SLUIS_CHECK(absl::LoadTimeZone("Europe/Amsterdam", &loaded));
     return loaded;
   }();
-  return CivilDate::From(absl::ToCivilDay(time, zone));
+  return zone;
 }
+
+}  // namespace
+
+CivilDate LocalDate(absl::Time time) { return CivilDate::From(absl::ToCivilDay(time, Zone())); }
+
+int LocalHour(absl::Time time) { return absl::ToCivilHour(time, Zone()).hour(); }
 
 // A casus and what concerns one person in it, or the casus itself.
 struct View::SubjectPart {
@@ -368,11 +372,16 @@ absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubjec
         const auto hat = policy->FindHat(holding.source().hat());
         const auto field = policy->FindField(holding.field());
         if (partij && hat && field) {
+          std::shared_ptr<const v1::ValueContent> announced;
+          if (stored.deposit.has_announced())
+            announced = std::make_shared<v1::ValueContent>(stored.deposit.announced());
           part->values.push_back({stored.id,
                                   {*partij, *hat},
                                   *field,
                                   stored.deposit.commitment(),
-                                  stored.deposit.sealed_value()});
+                                  stored.deposit.sealed_value(),
+                                  std::move(announced),
+                                  holding.min_cell()});
         }
       }
     }

@@ -24,6 +24,8 @@ namespace sluis::facts {
 
 // The civil date in Europe/Amsterdam at `time`.
 CivilDate LocalDate(absl::Time time);
+// The hour of the day there, 0-23.
+int LocalHour(absl::Time time);
 
 // For whom and about whom facts are needed.
 struct Query {
@@ -37,13 +39,16 @@ struct Query {
   std::string source_partij;
 };
 
-// A value that a source deposited: what is needed to deliver it, still sealed.
+// A value that a source deposited: what is needed to deliver it, still sealed. Or one that the
+// source keeps itself: what it announced of it.
 struct DepositedValue {
   Uuid deposit;
   policy::Side source;
   policy::FieldId field;
   std::string commitment;
   std::string sealed_value;
+  std::shared_ptr<const v1::ValueContent> announced;  // null for a deposit
+  int min_cell = 0;
 };
 
 // The facts of one decision. Keeps what it refers to.
