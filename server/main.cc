@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -22,6 +24,8 @@
 #include "sluis/base/errors.h"
 #include "sluis/base/status_macros.h"
 #include "sluis/base/text.h"
+#include "sluis/broker/retention.h"
+#include "sluis/broker/scheduler.h"
 #include "sluis/config/config.h"
 #include "sluis/facts/facts_reader.h"
 #include "sluis/identity/certificate.h"
@@ -164,6 +168,7 @@ class Daemon {
     options.threads = config_.threads;
     options.max_batch = static_cast<size_t>(config_.max_batch);
     options.max_calls = config_.max_calls;
+    options.source_time_limit = config_.source_time_limit;
     SLUIS_ASSIGN_OR_RETURN(audit::SigningKey key, ReadLogKey(config_));
     SLUIS_ASSIGN_OR_RETURN(assembly_, assembly::Assembly::Open(std::move(options), std::move(key)));
     if (const absl::Status health = assembly_->ledger().health(); !health.ok()) {
@@ -180,6 +185,7 @@ class Daemon {
       SLUIS_ASSIGN_OR_RETURN(admin_, services::AdminDoor::Open(config_, Actions()));
       SLUIS_RETURN_IF_ERROR(WritePort(config_.admin_port_file, admin_->port()));
     }
+    StartSchedule();
     Watch();
     SLUIS_RETURN_IF_ERROR(WritePort(config_.listen_port_file, door_->port()));
     logging::Log(Level::kInfo, "started",
@@ -225,7 +231,96 @@ class Daemon {
     actions.activate_policy = [this](const std::string& operator_id, const std::string& hash) {
       return ApprovePolicy(operator_id, hash);
     };
+    actions.plan_purge = [this](const std::string& day) { return PlanPurge(day); };
+    actions.run_purge = [this](const std::string& operator_id) { return RunPurge(operator_id); };
+    actions.erase_person = [this](const broker::ErasureRequest& request) {
+      return ErasePerson(request);
+    };
+    actions.list_jobs = [this]() -> absl::StatusOr<std::vector<broker::JobStatus>> {
+      if (scheduler_ == nullptr) {
+        return FailedPrecondition("SCHEDULE_OFF",
+                                  "the configuration switches off what the broker does by itself");
+      }
+      return scheduler_->Jobs();
+    };
     return actions;
+  }
+
+  // ---- What the broker does by itself ----
+
+  void StartSchedule() {
+    if (!config_.schedule) {
+      logging::Log(Level::kWarn, "schedule_off");
+      if (admin_ != nullptr) admin_->SetJobsServing(false);
+      return;
+    }
+    broker::SchedulerOptions options;
+    options.store = store_;
+    options.clock = &assembly_->clock();
+    options.machine_clock = &SystemClock();
+    options.quiet_from = config_.quiet_from_hour;
+    options.quiet_until = config_.quiet_until_hour;
+    options.on_run = [this](std::string_view job, const absl::Status& outcome) {
+      JobRan(job, outcome);
+    };
+    auto jobs = broker::AllJobs();
+    if (!config_.purge) {
+      logging::Log(Level::kWarn, "purge_off");
+      std::erase_if(jobs, [](const broker::Job& job) { return job.name == broker::kRetentionJob; });
+    }
+    scheduler_ = std::make_unique<broker::Scheduler>(std::move(options), assembly_->broker(),
+                                                     std::move(jobs));
+    scheduler_->Start();
+  }
+
+  // On the scheduler's thread. The name of a job and a reason: nothing of what it was about.
+  void JobRan(std::string_view job, const absl::Status& outcome) {
+    const std::string name(job.empty() ? "schedule" : job);
+    const std::string reason = ReasonOf(outcome);
+    if (outcome.ok()) {
+      logging::Log(Level::kDebug, "job_done", {{"job", name}});
+      failing_.erase(name);
+    } else if (reason == "SHUTTING_DOWN" || reason == "LEASE_LOST") {
+      logging::Log(Level::kInfo, "job_interrupted", {{"job", name}, {"reason", reason}});
+    } else {
+      logging::Log(Level::kError, "job_failed",
+                   {{"job", name}, {"reason", reason.empty() ? "UNEXPECTED" : reason}});
+      failing_.insert(name);
+    }
+    if (admin_ != nullptr) admin_->SetJobsServing(failing_.empty());
+  }
+
+  absl::StatusOr<broker::DestructionPlan> PlanPurge(const std::string& text) {
+    CivilDate day = facts::LocalDate(assembly_->clock().Now());
+    if (!text.empty()) {
+      const auto given = CivilDate::Parse(text);
+      if (!given.ok()) return Malformed("day", "not a day as YYYY-MM-DD");
+      day = *given;
+    }
+    return broker::Retention(assembly_->broker()).Plan(day);
+  }
+
+  absl::StatusOr<broker::DestructionTotals> RunPurge(const std::string& operator_id) {
+    // An operator's run has a name; without one it would be the broker's own.
+    if (operator_id.empty()) return Malformed("operator_id", "missing");
+    SLUIS_ASSIGN_OR_RETURN(
+        const auto totals, broker::Retention(assembly_->broker()).Run(operator_id, [this] {
+          return stopping_ ? Unavailable("SHUTTING_DOWN", "the broker is stopping")
+                           : absl::OkStatus();
+        }));
+    logging::Log(Level::kInfo, "purged",
+                 {{"casussen", absl::StrCat(totals.casussen)},
+                  {"persons", absl::StrCat(totals.persons)},
+                  {"values", absl::StrCat(totals.values)}});
+    return totals;
+  }
+
+  absl::StatusOr<bool> ErasePerson(const broker::ErasureRequest& request) {
+    SLUIS_ASSIGN_OR_RETURN(const bool erased,
+                           broker::Retention(assembly_->broker()).Erase(request));
+    logging::Log(Level::kInfo, erased ? "person_erased" : "erasure_asked",
+                 {{"ground", request.ground}});
+    return erased;
   }
 
   absl::StatusOr<absl::Time> SetClock(const std::string& text) {
@@ -381,6 +476,8 @@ class Daemon {
   int Stop(const std::string& why) {
     logging::Log(Level::kInfo, "stopping", {{"why", why}});
     SetServing(false);
+    stopping_ = true;
+    if (scheduler_ != nullptr) scheduler_->Stop();
     absl::SleepFor(config_.stop_notice);
     // The broker refuses first, by an answer that says why and to try elsewhere; a door that closes
     // cancels what it has not begun, and says nothing.
@@ -393,6 +490,7 @@ class Daemon {
     if (admin_ != nullptr) admin_->Close(absl::Now());
     const auto head = assembly_->ledger().published();
     // The last calls are answered and written before this line is.
+    scheduler_.reset();
     assembly_.reset();
     logging::Log(Level::kInfo, "stopped",
                  {{"drained", drained ? "true" : "false"}, {"entries", absl::StrCat(head.size)}});
@@ -407,6 +505,12 @@ class Daemon {
   std::unique_ptr<services::PartijDoor> door_;
   std::unique_ptr<services::AdminDoor> admin_;
   store::Store* store_ = nullptr;  // the assembly's
+  // An operator's purge ends before its next piece.
+  std::atomic<bool> stopping_ = false;
+  // Jobs whose last run failed; the scheduler's thread alone.
+  std::set<std::string> failing_;
+  // After the doors: it ends before they do.
+  std::unique_ptr<broker::Scheduler> scheduler_;
   // Nothing was ever put in force here.
   bool first_start_ = false;
   // Of the approved policy in force; empty: none was put in force since the start.

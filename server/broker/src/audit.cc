@@ -149,6 +149,11 @@ bool Matches(const Search& search, const log::v1::Record& record) {
   if (search.field.empty() && search.code == policy::v1::ReasonCode::REASON_CODE_UNSPECIFIED)
     return true;
   const auto& fields = record.decision().fields();
+  if (search.code == policy::v1::ReasonCode::REASON_CODE_UNSPECIFIED &&
+      std::any_of(record.deliveries().begin(), record.deliveries().end(),
+                  [&](const log::v1::Delivery& each) { return each.field() == search.field; })) {
+    return true;
+  }
   return std::any_of(fields.begin(), fields.end(), [&](const log::v1::FieldDecision& field) {
     return (search.field.empty() || field.field() == search.field) &&
            (search.code == policy::v1::ReasonCode::REASON_CODE_UNSPECIFIED ||
@@ -202,6 +207,21 @@ v1::Event ToEvent(const Core& core, const Search& search, const store::EntryRow&
       out.set_officer_text(core.options.texts->Officer(*code, search.language));
     }
   }
+  for (const log::v1::Delivery& delivery : record.deliveries()) {
+    auto* const fields = event.mutable_fields();
+    auto found = std::find_if(fields->begin(), fields->end(), [&](const v1::EventField& field) {
+      return field.field() == delivery.field();
+    });
+    v1::EventField& out = found == fields->end() ? *fields->Add() : *found;
+    out.set_field(delivery.field());
+    out.set_delivery(v1::DeliveryOutcome::Id_Name(delivery.outcome()));
+    // What the requester learns is that the source objects.
+    if (delivery.ground() != v1::ObjectionGround::OBJECTION_GROUND_UNSPECIFIED &&
+        (search.everything || row.source == search.partij)) {
+      out.set_objection_ground(v1::ObjectionGround::Id_Name(delivery.ground()));
+    }
+  }
+  event.set_decided_in(record.decided_in());
   for (const std::string& field : record.change().fields()) event.add_fields()->set_field(field);
   event.set_error_reason(record.error_reason());
   event.set_convenant_version(record.convenant_version());

@@ -6,10 +6,14 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "at_source.h"
 #include "core.h"
+#include "notice_hub.h"
+#include "notify.h"
+#include "persons.h"
+#include "source_desk.h"
 
 #include "sluis/base/bytes.h"
-#include "sluis/v1/receipt.pb.h"
 #include "sluis/wire/status.h"
 
 namespace sluis::broker {
@@ -23,14 +27,43 @@ const Handlers& AllHandlers() {
     AddField(handlers);
     AddConsent(handlers);
     AddFact(handlers);
+    AddInzage(handlers);
+    AddInforming(handlers);
+    AddCorrection(handlers);
+    AddReview(handlers);
+    AddEmergency(handlers);
     AddProfessional(handlers);
     AddAudit(handlers);
+    AddWams(handlers);
+    AddSignal(handlers);
+    AddEscalation(handlers);
+    AddPriorityList(handlers);
+    AddDecision(handlers);
+    AddNotification(handlers);
+    return handlers;
+  }();
+  return all;
+}
+
+const StreamHandlers& AllStreams() {
+  static const auto all = [] {
+    StreamHandlers handlers;
+    AddSource(handlers);
+    AddNotificationStreams(handlers);
     return handlers;
   }();
   return all;
 }
 
 }  // namespace
+
+std::vector<Job> AllJobs() {
+  std::vector<Job> jobs;
+  AddRetentionJobs(jobs);
+  AddNoticeJobs(jobs);
+  AddDutyJobs(jobs);
+  return jobs;
+}
 
 absl::Time DecisionClock::Now() const {
   const MutexLock lock(mutex_);
@@ -49,13 +82,25 @@ std::string PolicyHash(const policy::Policy& policy) {
 Broker::Broker(BrokerOptions options, std::shared_ptr<const policy::Policy> policy)
     : core_(std::make_unique<Core>(options)) {
   std::string hash = PolicyHash(*policy);
-  const MutexLock lock(core_->mutex);
-  core_->active = {std::move(policy), std::move(hash)};
+  {
+    const MutexLock lock(core_->mutex);
+    core_->active = {std::move(policy), std::move(hash)};
+  }
+  core_->hub = std::make_shared<NoticeHub>(
+      options.store, [core = core_.get()](const Oin& oin, std::string_view partij) {
+        const ActivePolicy active = core->Active();
+        const auto found = active.policy->FindPartijByOin(oin);
+        return found && active.policy->NameOf(*found) == partij;
+      });
+  core_->sources = std::make_shared<SourceDesk>(*options.pool, options.source_time_limit);
+  RecoverDeliveries(*core_);
 }
 
 Broker::~Broker() { Drain(absl::InfiniteDuration()); }
 
 bool Broker::Knows(std::string_view method) { return AllHandlers().count(method) != 0; }
+
+bool Broker::KnowsStream(std::string_view method) { return AllStreams().count(method) != 0; }
 
 std::shared_ptr<const policy::Policy> Broker::policy() const { return core_->Active().policy; }
 
@@ -78,9 +123,7 @@ CallPtr Broker::Admit(std::string_view method, const Oin& caller, std::string re
       CallState{method, caller, std::move(request), deadline, {}, {}, 0, {}});
   call->done = [core, done = std::move(done)](absl::StatusOr<std::string> result) {
     done(std::move(result));
-    const MutexLock lock(core->mutex);
-    --core->calls;
-    core->calls_changed.NotifyAll();
+    core->EndWork();
   };
   return call;
 }
@@ -107,6 +150,34 @@ void Broker::Call(std::string_view method, const Oin& caller, std::string reques
   handler->second(*core, call);
 }
 
+std::unique_ptr<Stream> Broker::OpenStream(std::string_view method, const Oin& caller,
+                                           std::shared_ptr<StreamPeer> peer) {
+  const auto handler = AllStreams().find(method);
+  if (handler == AllStreams().end()) {
+    peer->End(MakeError(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN", "no such call"));
+    return nullptr;
+  }
+  {
+    const MutexLock lock(core_->mutex);
+    if (core_->draining) {
+      peer->End(Unavailable("SHUTTING_DOWN", "the broker is stopping"));
+      return nullptr;
+    }
+  }
+  const ActivePolicy active = core_->Active();
+  const auto partij = active.policy->FindPartijByOin(caller);
+  if (!partij) {
+    Reject(caller,
+           PermissionDenied("NOT_A_PARTIJ",
+                            "the OIN of the certificate is no partij of the convenant"),
+           [peer = std::move(peer)](const absl::StatusOr<std::string>& answer) {
+             peer->End(answer.status());
+           });
+    return nullptr;
+  }
+  return handler->second(*core_, caller, active.policy->NameOf(*partij), std::move(peer));
+}
+
 void Broker::Reject(const Oin& caller, absl::Status why, Done done) {
   const CallPtr call = Admit({}, caller, {}, absl::InfiniteFuture(), std::move(done));
   if (call == nullptr) return;
@@ -122,10 +193,16 @@ absl::Status Broker::Activate(std::shared_ptr<const policy::Policy> policy) {
   // If the commit fails the new one is in force all the same, unrecorded: the ledger refuses then,
   // or the operator learns of the failure and repeats.
   return core->SubmitOwn(
-      [core, next](store::Transaction&, const ledger::Moment&) -> absl::StatusOr<ledger::Draft> {
+      [core, next](store::Transaction& transaction,
+                   const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
+        ActivePolicy before = next;
         {
           const MutexLock lock(core->mutex);
-          core->active = next;
+          std::swap(core->active, before);
+        }
+        if (before.hash != next.hash) {
+          SLUIS_RETURN_IF_ERROR(
+              NotifyPolicyChanged(*core, transaction, moment, *before.policy, *next.policy));
         }
         ledger::Draft draft;
         draft.kind = EventKind::POLICY_ACTIVATED;
@@ -167,6 +244,19 @@ bool Broker::Drain(absl::Duration timeout) {
   return core_->calls == 0;
 }
 
+bool Core::BeginWork() {
+  const MutexLock lock(mutex);
+  if (draining) return false;
+  ++calls;
+  return true;
+}
+
+void Core::EndWork() {
+  const MutexLock lock(mutex);
+  --calls;
+  calls_changed.NotifyAll();
+}
+
 void Core::Reject(const CallPtr& call, absl::Status why) {
   Submit(call,
          [this, call, why](store::Transaction&,
@@ -185,6 +275,7 @@ absl::Status Core::SubmitOwn(Apply apply) {
   options.ledger->Submit({std::move(apply), [&](absl::StatusOr<ledger::Committed> committed) {
                             const MutexLock lock(ended_mutex);
                             result = committed.status();
+                            if (committed.ok()) hub->Committed(committed->receipt.index);
                             ended.NotifyAll();
                           }});
   const MutexLock lock(ended_mutex);
@@ -192,14 +283,17 @@ absl::Status Core::SubmitOwn(Apply apply) {
   return *result;
 }
 
-void Core::Submit(const CallPtr& call, Apply apply, Finish finish) {
+void Core::Submit(const CallPtr& call, Apply apply, Finish finish, TakeOver take_over) {
   ledger::Submission submission;
   submission.apply = std::move(apply);
   submission.known_tree_size = call->known_tree_size;
   submission.deadline = call->deadline;
-  submission.done = [this, call,
-                     finish = std::move(finish)](absl::StatusOr<ledger::Committed> committed) {
+  submission.prompt = true;
+  submission.done = [this, call, finish = std::move(finish), take_over = std::move(take_over)](
+                        absl::StatusOr<ledger::Committed> committed) {
     if (!committed.ok()) return call->done(committed.status());
+    hub->Committed(committed->receipt.index);
+    if (take_over && committed->draft.error.ok() && take_over(*committed)) return;
     std::string receipt = EncodeReceipt(committed->receipt);
     if (!committed->draft.error.ok()) {
       absl::Status error = committed->draft.error;
@@ -284,17 +378,38 @@ void AppendField(std::string& out, int number, std::string_view bytes) {
   out.append(bytes);
 }
 
+// A number as protobuf writes it: not at all when it is 0.
+void AppendNumber(std::string& out, int number, uint64_t value) {
+  if (value == 0) return;
+  uint8_t bytes[20];
+  uint8_t* end = google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(
+      static_cast<uint32_t>(number) << 3, bytes);
+  end = google::protobuf::io::CodedOutputStream::WriteVarint64ToArray(value, end);
+  out.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(end - bytes));
+}
+
 std::string EncodeReceipt(const audit::Receipt& receipt) {
-  v1::Receipt message;
-  message.set_leaf(receipt.leaf);
-  message.set_index(receipt.index);
-  for (const audit::Digest& hash : receipt.inclusion)
-    message.add_inclusion(std::string(hash.bytes()));
-  message.set_checkpoint(receipt.checkpoint);
-  message.set_consistency_from(receipt.consistency_from);
-  for (const audit::Digest& hash : receipt.consistency)
-    message.add_consistency(std::string(hash.bytes()));
-  return wire::Canonical(message);
+  // As protobuf writes it in canonical form, without a copy of every hash.
+  constexpr size_t kHash = audit::Digest::kSize + 2;
+  std::string out;
+  out.reserve(
+      receipt.leaf.size() + receipt.checkpoint.size() + 64 +
+      kHash * (receipt.inclusion.size() + receipt.consistency.size() + receipt.previous.size()));
+  const auto append = [&out](int number, std::string_view bytes) {
+    if (!bytes.empty()) AppendField(out, number, bytes);
+  };
+  const auto append_all = [&out](int number, const std::vector<audit::Digest>& hashes) {
+    for (const audit::Digest& hash : hashes) AppendField(out, number, hash.bytes());
+  };
+  append(1, receipt.leaf);
+  AppendNumber(out, 2, receipt.index);
+  append_all(3, receipt.inclusion);
+  append(4, receipt.checkpoint);
+  AppendNumber(out, 5, receipt.consistency_from);
+  append_all(6, receipt.consistency);
+  AppendNumber(out, 7, receipt.previous_from);
+  append_all(8, receipt.previous);
+  return out;
 }
 
 bool IsRefusal(const absl::Status& status) {
@@ -395,25 +510,8 @@ absl::StatusOr<std::string> OpenPageToken(Core& core, const CallState& call,
 }
 
 absl::Status CheckActor(CommandContext& context) {
-  const policy::Policy& policy = context.policy;
-  const auto partij = policy.FindPartij(context.partij);
-  if (!partij) return PermissionDenied("NOT_A_PARTIJ", "the caller is no partij of the convenant");
-  const policy::Policy::Standing standing = policy.StandingOf(*partij, context.moment.today);
-  if (!standing.convenant_in_force || !standing.acceded) {
-    return FailedPrecondition("CONVENANT_NOT_VALID",
-                              "the convenant is not valid for this partij or date");
-  }
-  if (context.hat.empty()) return Malformed("acting_hat", "missing");
-  const auto hat = policy.FindHat(context.hat);
-  if (!hat) return Malformed("acting_hat", "not a hat of the convenant");
-  if (!policy.Holds(*partij, *hat)) return NotAuthorised("the caller does not hold this hat");
-  SLUIS_RETURN_IF_ERROR(intake::CheckProfessional("professional", context.professional));
-  SLUIS_ASSIGN_OR_RETURN(const auto professional,
-                         context.state.Professional(context.partij, context.professional));
-  if (!professional || !professional->active() || !ListsHat(professional->hats(), context.hat)) {
-    return NotAuthorised("the professional is not on record in this hat");
-  }
-  return absl::OkStatus();
+  return CheckReader(context.policy, context.state, context.partij, context.hat,
+                     context.professional, context.moment.today);
 }
 
 bool IsInvolved(const store::v1::Casus& casus, std::string_view partij) {

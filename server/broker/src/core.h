@@ -17,6 +17,7 @@
 #include "sluis/base/status_macros.h"
 #include "sluis/base/text.h"
 #include "sluis/broker/broker.h"
+#include "sluis/broker/scheduler.h"
 #include "sluis/intake/checks.h"
 #include "sluis/log/v1/record.pb.h"
 #include "sluis/policy/v1/convenant.pb.h"
@@ -49,6 +50,9 @@ struct CallState {
 };
 using CallPtr = std::shared_ptr<CallState>;
 
+class NoticeHub;
+class SourceDesk;
+
 struct Core {
   explicit Core(BrokerOptions given) : options(given) {}
 
@@ -58,6 +62,10 @@ struct Core {
   int calls ABSL_GUARDED_BY(mutex) = 0;
   bool draining ABSL_GUARDED_BY(mutex) = false;
   CondVar calls_changed;
+  // The systems of sources that answer for what they keep themselves (source_desk.h).
+  std::shared_ptr<SourceDesk> sources;
+  // The streams of notices (notice_hub.h).
+  std::shared_ptr<NoticeHub> hub;
 
   [[nodiscard]] ActivePolicy Active() const {
     const MutexLock lock(mutex);
@@ -73,7 +81,14 @@ struct Core {
   using Apply =
       std::function<absl::StatusOr<ledger::Draft>(store::Transaction&, const ledger::Moment&)>;
   using Finish = std::function<absl::StatusOr<std::string>(const ledger::Committed&)>;
-  void Submit(const CallPtr& call, Apply apply, Finish finish = {});
+  // `take_over` may go on in another way, and later, with what was committed: it then returns true
+  // and answers the call itself.
+  using TakeOver = std::function<bool(ledger::Committed&)>;
+  void Submit(const CallPtr& call, Apply apply, Finish finish = {}, TakeOver take_over = {});
+  // Counts work that is no call among those under way, for which Drain() waits, until EndWork().
+  // False when the broker is stopping: then it is not to be begun.
+  bool BeginWork();
+  void EndWork();
   // Submits what no partij asked for (an operator did, or the broker itself), and waits.
   absl::Status SubmitOwn(Apply apply);
   void RecordNotDelivered(const CallPtr& call, const ledger::Committed& decision);
@@ -253,7 +268,35 @@ void AddCasus(Handlers& handlers);
 void AddField(Handlers& handlers);
 void AddConsent(Handlers& handlers);
 void AddFact(Handlers& handlers);
+void AddInzage(Handlers& handlers);
+void AddInforming(Handlers& handlers);
+void AddCorrection(Handlers& handlers);
+void AddReview(Handlers& handlers);
+void AddEmergency(Handlers& handlers);
 void AddProfessional(Handlers& handlers);
 void AddAudit(Handlers& handlers);
+void AddWams(Handlers& handlers);
+void AddSignal(Handlers& handlers);
+void AddEscalation(Handlers& handlers);
+void AddPriorityList(Handlers& handlers);
+void AddDecision(Handlers& handlers);
+void AddNotification(Handlers& handlers);
+
+// The person with this BSN. UNAVAILABLE / OVERLOADED while it is being destroyed.
+absl::StatusOr<Uuid> PersonWithBsn(CommandContext& context, std::string_view bsn);
+
+// ---- What the broker does by itself ----
+void AddRetentionJobs(std::vector<Job>& jobs);
+void AddDutyJobs(std::vector<Job>& jobs);
+void AddNoticeJobs(std::vector<Job>& jobs);
+
+// ---- The streams ----
+
+// `partij` is the calling partij. The peer may be used at once; null after it was ended.
+using StreamHandler = std::unique_ptr<Stream> (*)(Core&, const Oin&, std::string partij,
+                                                  std::shared_ptr<StreamPeer>);
+using StreamHandlers = std::map<std::string_view, StreamHandler>;
+void AddNotificationStreams(StreamHandlers& handlers);
+void AddSource(StreamHandlers& handlers);
 
 }  // namespace sluis::broker

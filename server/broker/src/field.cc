@@ -1,9 +1,11 @@
 #include <limits>
 
+#include "content.h"
 #include "core.h"
+#include "deposit.h"
+#include "notify.h"
 
 #include "sluis/crypto/crypto.h"
-#include "sluis/intake/value_form.h"
 #include "sluis/v1/field.pb.h"
 
 namespace sluis::broker {
@@ -14,54 +16,29 @@ using policy::v1::SourceCondition;
 // What form alone can tell of a value and what travels with it.
 absl::Status CheckContent(const v1::ValueContent& content) {
   if (!content.has_value()) return Malformed("content.value", "missing");
-  SLUIS_RETURN_IF_ERROR(intake::CheckDay("content.value_date", content.value_date()).status());
-  if (content.conditions_size() > 10) return Malformed("content.conditions", "more than 10");
-  for (int i = 0; i < content.conditions_size(); ++i) {
-    const SourceCondition& condition = content.conditions(i);
-    const std::string path = absl::StrCat("content.conditions[", i, "]");
-    if (condition.kind() == SourceCondition::KIND_UNSPECIFIED)
-      return Malformed(path + ".kind", "missing");
-    if (condition.kind() == SourceCondition::EINDDATUM) {
-      SLUIS_RETURN_IF_ERROR(intake::CheckDay(path + ".until", condition.until()).status());
-    }
-    if (condition.kind() == SourceCondition::ALLEEN_TAFEL && condition.tafel().empty()) {
-      return Malformed(path + ".tafel", "missing");
-    }
-    if (!condition.person().empty() || !condition.field().empty() || condition.has_origin()) {
-      return Malformed(path, "person, field and origin follow from the deposit");
-    }
-  }
-  return absl::OkStatus();
+  return CheckCompanions("content.", content);
 }
 
 // What the convenant asks of a value of this field from this hat.
 absl::Status CheckAgainstPolicy(const CommandContext& context, const v1::ValueContent& content,
                                 policy::FieldId field, int min_cell) {
-  const policy::v1::Convenant& convenant = context.policy.convenant();
-  const policy::v1::Field& form = convenant.fields(field.index());
-  if (min_cell > 0) {
-    SLUIS_RETURN_IF_ERROR(intake::CheckAggregate("content.value", content.value(), min_cell));
-  } else {
-    SLUIS_RETURN_IF_ERROR(intake::CheckValue("content.value", content.value(), form, convenant));
+  const FieldRules rules{context.policy, *context.policy.FindHat(context.hat), field, min_cell};
+  SLUIS_RETURN_IF_ERROR(CheckFieldValue(rules, "content.value", content.value()));
+  return CheckCompanions(rules, "content.", content, context.moment.today);
+}
+
+// What a decision reads of a value and of what travels with it.
+void SetCompanions(const CommandContext& context, const v1::ValueContent& content,
+                   store::v1::Deposit& deposit) {
+  deposit.mutable_holding()->set_value_date(content.value_date());
+  deposit.mutable_holding()->set_recorded_on(context.moment.today.ToString());
+  deposit.clear_conditions();
+  for (SourceCondition condition : content.conditions()) {
+    condition.set_person(deposit.holding().person());
+    condition.set_field(deposit.holding().field());
+    *condition.mutable_origin() = context.self();
+    *deposit.add_conditions() = condition;
   }
-  const auto hat = context.policy.FindHat(context.hat);
-  // Everything the police give keeps its labels, identity data included (Wpg 4 lid 3, 6b).
-  const bool police = form.data_class() == policy::v1::DataClass::POLITIEGEGEVEN ||
-                      convenant.hats(hat->index()).police();
-  if (police && (content.labels().nature() == v1::PoliceLabels::NATURE_UNSPECIFIED ||
-                 content.labels().subject() == v1::PoliceLabels::SUBJECT_UNSPECIFIED)) {
-    return Malformed("content.labels", "missing: police data keep their labels");
-  }
-  for (int i = 0; i < content.conditions_size(); ++i) {
-    const std::string& tafel = content.conditions(i).tafel();
-    if (!tafel.empty() && !context.policy.FindTafel(tafel)) {
-      return Malformed(absl::StrCat("content.conditions[", i, "].tafel"),
-                       "not a tafel of the convenant");
-    }
-  }
-  const auto value_date = CivilDate::Parse(content.value_date());
-  if (context.moment.today < *value_date) return Malformed("content.value_date", "in the future");
-  return absl::OkStatus();
 }
 
 // Seals a value and commits to it. The commitment is in the answer that the log hashes, so that the
@@ -78,19 +55,13 @@ absl::Status SetValue(CommandContext& context, const Uuid& owner, const Uuid& de
   Wipe(bytes);
   if (!sealed.ok()) return sealed.status();
   deposit.set_sealed_value(*std::move(sealed));
-  deposit.mutable_holding()->set_value_date(content.value_date());
-  deposit.mutable_holding()->set_recorded_on(context.moment.today.ToString());
-  deposit.clear_conditions();
-  for (SourceCondition condition : content.conditions()) {
-    condition.set_person(deposit.holding().person());
-    condition.set_field(deposit.holding().field());
-    *condition.mutable_origin() = context.self();
-    *deposit.add_conditions() = condition;
-  }
+  SetCompanions(context, content, deposit);
   return absl::OkStatus();
 }
 
-absl::Status CheckDeposit(const v1::DepositFieldRequest& request) {
+// The form of what deposits and announcements have in common.
+template <typename Request>
+absl::Status CheckHolding(const Request& request) {
   if (request.field().empty()) return Malformed("field", "missing");
   if (request.casus_id().empty() == request.person_id().empty()) {
     return Malformed(request.person_id().empty() ? "person_id" : "casus_id",
@@ -111,11 +82,12 @@ absl::Status CheckDeposit(const v1::DepositFieldRequest& request) {
       (request.origin().partij().empty() || request.origin().hat().empty())) {
     return Malformed("origin", "needs partij and hat");
   }
-  return CheckContent(request.content());
+  return absl::OkStatus();
 }
 
-absl::StatusOr<v1::DepositFieldAnswer> DepositField(CommandContext& context,
-                                                    const v1::DepositFieldRequest& request) {
+// The field, when the caller may say that it holds a value of it.
+template <typename Request>
+absl::StatusOr<policy::FieldId> CheckField(CommandContext& context, const Request& request) {
   const auto field = context.policy.FindField(request.field());
   if (!field) return Malformed("field", "not a field of the convenant");
   context.record.mutable_change()->add_fields(request.field());
@@ -125,14 +97,18 @@ absl::StatusOr<v1::DepositFieldAnswer> DepositField(CommandContext& context,
     return WithMetadata(FailedPrecondition(CodeName(*barred), "this field is never exchanged"),
                         kFieldKey, "field");
   }
-  SLUIS_RETURN_IF_ERROR(CheckAgainstPolicy(context, request.content(), *field, request.min_cell()));
+  return *field;
+}
+
+// What a decision reads of a holding, but for what travels with the value.
+template <typename Request>
+absl::StatusOr<state::Subject> SetHolding(CommandContext& context, const Request& request,
+                                          policy::v1::Holding& holding) {
   const CivilDate first_processed = *CivilDate::Parse(request.first_processed());
   const CivilDate deposit_end = *CivilDate::Parse(request.deposit_end());
   if (context.moment.today < first_processed) return Malformed("first_processed", "in the future");
   if (deposit_end < context.moment.today) return Malformed("deposit_end", "in the past");
   std::optional<state::Subject> subject;
-  store::v1::Deposit deposit;
-  auto& holding = *deposit.mutable_holding();
   if (!request.person_id().empty()) {
     SLUIS_ASSIGN_OR_RETURN(const Uuid person, CallersPerson(context, request.person_id()));
     subject = state::Subject::Person(person);
@@ -151,20 +127,84 @@ absl::StatusOr<v1::DepositFieldAnswer> DepositField(CommandContext& context,
   holding.set_form(request.form());
   holding.set_min_cell(request.min_cell());
   if (request.has_origin()) *holding.mutable_origin() = request.origin();
-  SLUIS_ASSIGN_OR_RETURN(const Uuid id, crypto::RandomUuid());
-  SLUIS_RETURN_IF_ERROR(SetValue(context, subject->owner(), id, request.content(), deposit));
-  // One value per source and field: a later deposit takes the place of an earlier.
-  SLUIS_ASSIGN_OR_RETURN(const auto present, context.state.Deposits(*subject));
+  return *std::move(subject);
+}
+
+// One value per source and field: a later one takes the place of an earlier.
+absl::Status Replace(CommandContext& context, const state::Subject& subject, const Uuid& id,
+                     const store::v1::Deposit& deposit) {
+  const auto& holding = deposit.holding();
+  SLUIS_ASSIGN_OR_RETURN(const auto present, context.state.Deposits(subject));
   for (const state::StoredDeposit& earlier : present) {
     const auto& old = earlier.deposit.holding();
     if (old.field() == holding.field() && old.source().partij() == context.partij &&
         old.source().hat() == context.hat) {
-      SLUIS_RETURN_IF_ERROR(context.state.DeleteDeposit(*subject, earlier.id));
+      SLUIS_RETURN_IF_ERROR(context.state.DeleteDeposit(subject, earlier.id));
     }
   }
-  SLUIS_RETURN_IF_ERROR(context.state.PutDeposit(*subject, id, deposit));
+  SLUIS_RETURN_IF_ERROR(context.state.PutDeposit(subject, id, deposit));
   context.record.mutable_change()->set_subject_id(std::string(id.bytes()));
+  return absl::OkStatus();
+}
+
+// What is said to be pseudonymised is held against the persons of its casus.
+absl::Status CheckForm(CommandContext& context, const state::Subject& subject,
+                       const policy::v1::Holding& holding, const v1::ValueContent& content) {
+  if (holding.form() != policy::v1::Holding::PSEUDONIEM_K_SAFE) return absl::OkStatus();
+  SLUIS_ASSIGN_OR_RETURN(const auto casus, UnlessDestroyed(context.state.Casus(subject.owner())));
+  if (!casus) return NotInCasus();
+  return CheckPseudonymised(context, *casus, "content.value", content);
+}
+
+absl::Status CheckDeposit(const v1::DepositFieldRequest& request) {
+  SLUIS_RETURN_IF_ERROR(CheckHolding(request));
+  return CheckContent(request.content());
+}
+
+absl::StatusOr<v1::DepositFieldAnswer> DepositField(CommandContext& context,
+                                                    const v1::DepositFieldRequest& request) {
+  SLUIS_ASSIGN_OR_RETURN(const policy::FieldId field, CheckField(context, request));
+  SLUIS_RETURN_IF_ERROR(CheckAgainstPolicy(context, request.content(), field, request.min_cell()));
+  store::v1::Deposit deposit;
+  SLUIS_ASSIGN_OR_RETURN(const state::Subject subject,
+                         SetHolding(context, request, *deposit.mutable_holding()));
+  SLUIS_RETURN_IF_ERROR(CheckForm(context, subject, deposit.holding(), request.content()));
+  SLUIS_ASSIGN_OR_RETURN(const Uuid id, crypto::RandomUuid());
+  SLUIS_RETURN_IF_ERROR(SetValue(context, subject.owner(), id, request.content(), deposit));
+  SLUIS_RETURN_IF_ERROR(Replace(context, subject, id, deposit));
   v1::DepositFieldAnswer answer;
+  answer.set_deposit_id(id.ToString());
+  return answer;
+}
+
+// What travels with a value that the source keeps.
+v1::ValueContent AnnouncedIn(const v1::KeepAtSourceRequest& request) {
+  v1::ValueContent announced;
+  announced.set_value_date(request.value_date());
+  if (request.has_labels()) *announced.mutable_labels() = request.labels();
+  *announced.mutable_conditions() = request.conditions();
+  return announced;
+}
+
+absl::Status CheckKeep(const v1::KeepAtSourceRequest& request) {
+  SLUIS_RETURN_IF_ERROR(CheckHolding(request));
+  return CheckCompanions("", AnnouncedIn(request));
+}
+
+absl::StatusOr<v1::KeepAtSourceAnswer> KeepAtSource(CommandContext& context,
+                                                    const v1::KeepAtSourceRequest& request) {
+  SLUIS_ASSIGN_OR_RETURN(const policy::FieldId field, CheckField(context, request));
+  store::v1::Deposit deposit;
+  *deposit.mutable_announced() = AnnouncedIn(request);
+  const FieldRules rules{context.policy, *context.policy.FindHat(context.hat), field,
+                         request.min_cell()};
+  SLUIS_RETURN_IF_ERROR(CheckCompanions(rules, "", deposit.announced(), context.moment.today));
+  SLUIS_ASSIGN_OR_RETURN(const state::Subject subject,
+                         SetHolding(context, request, *deposit.mutable_holding()));
+  SetCompanions(context, deposit.announced(), deposit);
+  SLUIS_ASSIGN_OR_RETURN(const Uuid id, crypto::RandomUuid());
+  SLUIS_RETURN_IF_ERROR(Replace(context, subject, id, deposit));
+  v1::KeepAtSourceAnswer answer;
   answer.set_deposit_id(id.ToString());
   return answer;
 }
@@ -195,13 +235,20 @@ absl::StatusOr<v1::CorrectFieldAnswer> CorrectField(CommandContext& context,
                                                     const v1::CorrectFieldRequest& request) {
   SLUIS_ASSIGN_OR_RETURN(auto found, OwnDeposit(context, request.deposit_id()));
   auto& [subject, stored] = found;
+  if (stored.deposit.has_announced()) {
+    return FailedPrecondition("KEPT_AT_SOURCE",
+                              "the source keeps this value itself: there is none to correct");
+  }
   const auto field = context.policy.FindField(stored.deposit.holding().field());
   if (!field) return FailedPrecondition("NO_GRANT", "the convenant no longer has this field");
   SLUIS_RETURN_IF_ERROR(
       CheckAgainstPolicy(context, request.content(), *field, stored.deposit.holding().min_cell()));
+  SLUIS_RETURN_IF_ERROR(CheckForm(context, subject, stored.deposit.holding(), request.content()));
   SLUIS_RETURN_IF_ERROR(
       SetValue(context, subject.owner(), stored.id, request.content(), stored.deposit));
   SLUIS_RETURN_IF_ERROR(context.state.PutDeposit(subject, stored.id, stored.deposit));
+  SLUIS_RETURN_IF_ERROR(NotifyValueChanged(context, NoticeType::VALUE_CORRECTED, subject,
+                                           stored.deposit.holding().field()));
   return v1::CorrectFieldAnswer();
 }
 
@@ -213,10 +260,24 @@ absl::StatusOr<v1::WithdrawFieldAnswer> WithdrawField(CommandContext& context,
                                                       const v1::WithdrawFieldRequest& request) {
   SLUIS_ASSIGN_OR_RETURN(const auto found, OwnDeposit(context, request.deposit_id()));
   SLUIS_RETURN_IF_ERROR(context.state.DeleteDeposit(found.first, found.second.id));
+  SLUIS_RETURN_IF_ERROR(NotifyValueChanged(context, NoticeType::VALUE_WITHDRAWN, found.first,
+                                           found.second.deposit.holding().field()));
   return v1::WithdrawFieldAnswer();
 }
 
 }  // namespace
+
+absl::StatusOr<Uuid> KeepValue(CommandContext& context, const state::Subject& subject,
+                               const policy::v1::Holding& holding,
+                               const v1::ValueContent& content) {
+  store::v1::Deposit deposit;
+  *deposit.mutable_holding() = holding;
+  *deposit.mutable_holding()->mutable_source() = context.self();
+  SLUIS_ASSIGN_OR_RETURN(const Uuid id, crypto::RandomUuid());
+  SLUIS_RETURN_IF_ERROR(SetValue(context, subject.owner(), id, content, deposit));
+  SLUIS_RETURN_IF_ERROR(Replace(context, subject, id, deposit));
+  return id;
+}
 
 void AddField(Handlers& handlers) {
   handlers["/sluis.v1.FieldService/DepositField"] = [](Core& core, const CallPtr& call) {
@@ -226,6 +287,10 @@ void AddField(Handlers& handlers) {
   handlers["/sluis.v1.FieldService/CorrectField"] = [](Core& core, const CallPtr& call) {
     RunCommand<v1::CorrectFieldRequest, v1::CorrectFieldAnswer>(
         core, call, {EventKind::FIELD_CORRECTED, &CheckCorrect, &CorrectField});
+  };
+  handlers["/sluis.v1.FieldService/KeepAtSource"] = [](Core& core, const CallPtr& call) {
+    RunCommand<v1::KeepAtSourceRequest, v1::KeepAtSourceAnswer>(
+        core, call, {EventKind::FIELD_KEPT_AT_SOURCE, &CheckKeep, &KeepAtSource});
   };
   handlers["/sluis.v1.FieldService/WithdrawField"] = [](Core& core, const CallPtr& call) {
     RunCommand<v1::WithdrawFieldRequest, v1::WithdrawFieldAnswer>(

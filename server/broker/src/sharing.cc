@@ -1,7 +1,9 @@
-#include <map>
+#include <algorithm>
 #include <set>
 
+#include "at_source.h"
 #include "core.h"
+#include "inbox.h"
 
 #include "sluis/policy/engine.h"
 #include "sluis/policy/record.h"
@@ -16,13 +18,6 @@ namespace {
 
 constexpr size_t kMaxPowerName = 200;
 
-// A value that a decision releases: opened after the commit, and not before.
-struct Delivery {
-  std::string field;
-  Uuid deposit;
-  std::string sealed_value;
-};
-
 // A decision with everything that will be written and answered if it still holds at the commit.
 struct Prepared {
   ActivePolicy active;
@@ -34,6 +29,8 @@ struct Prepared {
   ledger::Draft draft;
   Uuid value_owner;
   std::vector<Delivery> deliveries;
+  // The source keeps one of the deliveries: all wait for a second entry (at_source.h).
+  bool at_source = false;
 };
 
 // One call on its way.
@@ -157,6 +154,14 @@ v1::RequestFieldsAnswer MakeAnswer(Core& core, const FieldsCall& fields,
   answer.set_statute_version(policy.statute_version());
   answer.set_policy_hash(fields.active.hash);
   answer.set_validate_only(fields.message.validate_only());
+  const auto value_of = [&](const policy::FieldDecision& decided) {
+    const bool held = decided.outcome == Outcome::kRelease && decided.value_held;
+    return held ? prepared.view.ValueOf(fields.request.source, decided.field) : nullptr;
+  };
+  for (uint16_t i = 0; i < decision.count && !fields.message.validate_only(); ++i) {
+    const facts::DepositedValue* value = value_of(decision.fields[i]);
+    if (value != nullptr && value->announced != nullptr) prepared.at_source = true;
+  }
   for (uint16_t i = 0; i < decision.count; ++i) {
     const policy::FieldDecision& decided = decision.fields[i];
     const log::v1::FieldDecision& record = recorded.fields(i);
@@ -175,15 +180,20 @@ v1::RequestFieldsAnswer MakeAnswer(Core& core, const FieldsCall& fields,
       out.set_text(core.options.texts->Explain(decided, language, policy, fields.request));
     }
     if (decided.outcome != Outcome::kRelease || fields.message.validate_only()) continue;
-    const facts::DepositedValue* value =
-        prepared.view.ValueOf(fields.request.source, decided.field);
-    if (value == nullptr || !decided.value_held) {
+    const facts::DepositedValue* value = value_of(decided);
+    if (value == nullptr) {
       out.set_value_state(v1::VALUE_STATE_NONE_HELD);
+      continue;
+    }
+    prepared.deliveries.push_back({record.field(), decided.field, value->deposit,
+                                   value->sealed_value, value->commitment, value->announced,
+                                   value->min_cell});
+    if (prepared.at_source) {
+      out.set_value_state(v1::VALUE_STATE_AT_DELIVERY);
       continue;
     }
     out.set_value_state(v1::VALUE_STATE_DELIVERED);
     out.set_value_commitment(value->commitment);
-    prepared.deliveries.push_back({record.field(), value->deposit, value->sealed_value});
   }
   return answer;
 }
@@ -263,6 +273,20 @@ absl::StatusOr<bool> StillHolds(Core& core, FieldsCall& fields, store::Transacti
   return facts::FactsReader::IsCurrent(transaction, prepared.view);
 }
 
+// A repeat delivers what the first answer released as well.
+absl::Status KeepReleasedBefore(const std::string& earlier, std::vector<Delivery>& deliveries) {
+  v1::RequestFieldsAnswer answer;
+  if (!answer.ParseFromString(earlier))
+    return DataLoss("STORE_SYNC_FAILED", "a stored answer cannot be read");
+  std::set<std::string> released;
+  for (const v1::FieldAnswer& field : answer.fields()) {
+    if (field.outcome() == policy::v1::FieldOutcome::RELEASE) released.insert(field.field());
+  }
+  std::erase_if(deliveries,
+                [&](const Delivery& delivery) { return released.count(delivery.field) == 0; });
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ledger::Draft> Commit(Core& core, FieldsCall& fields,
                                      store::Transaction& transaction,
                                      const ledger::Moment& moment) {
@@ -294,32 +318,28 @@ absl::StatusOr<ledger::Draft> Commit(Core& core, FieldsCall& fields,
   if (*earlier) {
     draft.record->set_repeats((*earlier)->index + 1);
     fields.earlier = *std::move(earlier);
+    SLUIS_RETURN_IF_ERROR(KeepReleasedBefore(fields.earlier->answer, fields.prepared->deliveries));
   } else if (draft.error.ok()) {
     SLUIS_RETURN_IF_ERROR(RememberRequest(transaction, fields.key, moment.index));
+  }
+  if (draft.error.ok() && draft.kind == EventKind::FIELDS_REQUESTED &&
+      !fields.query.person.is_nil()) {
+    SLUIS_RETURN_IF_ERROR(AskDecisions(core, transaction, moment, fields.query.person,
+                                       fields.message, *draft.record));
+  }
+  if (fields.prepared->at_source && !fields.prepared->deliveries.empty()) {
+    SLUIS_RETURN_IF_ERROR(
+        ExpectDelivery(core, transaction, moment.index, *fields.call, fields.prepared->deliveries));
   }
   return draft;
 }
 
 // ---- Deliver ----
 
-absl::StatusOr<std::string> OpenValues(Core& core, const Prepared& prepared,
-                                       const std::set<std::string>* only) {
+absl::StatusOr<std::string> OpenValues(Core& core, const Prepared& prepared) {
   std::string out;
   for (const Delivery& delivery : prepared.deliveries) {
-    if (only != nullptr && only->count(delivery.field) == 0) continue;
-    SLUIS_ASSIGN_OR_RETURN(
-        std::string plain,
-        core.options.vault->Open(prepared.value_owner, state::ValueUse(delivery.deposit),
-                                 delivery.sealed_value));
-    store::v1::SealedValue inner;
-    const bool parsed = inner.ParseFromString(plain);
-    Wipe(plain);
-    if (!parsed) return DataLoss("SEAL_BROKEN", "a sealed value cannot be read");
-    v1::DeliveredValue value;
-    value.set_field(delivery.field);
-    value.mutable_content()->Swap(inner.mutable_content());
-    value.set_salt(inner.salt());
-    std::string bytes = wire::Canonical(value);
+    SLUIS_ASSIGN_OR_RETURN(std::string bytes, OpenDeposit(core, prepared.value_owner, delivery));
     AppendField(out, 2, bytes);
     Wipe(bytes);
   }
@@ -331,16 +351,8 @@ absl::StatusOr<std::string> Finish(Core& core, const FieldsCall& fields,
                                    const ledger::Committed& committed) {
   if (fields.decided_again)
     core.options.facts->Keep(fields.query, fields.handle, fields.prepared->view);
-  if (!fields.earlier) return OpenValues(core, *fields.prepared, nullptr);
-  v1::EarlierAnswer earlier;
-  if (!earlier.mutable_answer()->ParseFromString(fields.earlier->answer)) {
-    return DataLoss("STORE_SYNC_FAILED", "a stored answer cannot be read");
-  }
-  std::set<std::string> released;
-  for (const v1::FieldAnswer& field : earlier.answer().fields()) {
-    if (field.outcome() == policy::v1::FieldOutcome::RELEASE) released.insert(field.field());
-  }
-  SLUIS_ASSIGN_OR_RETURN(std::string out, OpenValues(core, *fields.prepared, &released));
+  SLUIS_ASSIGN_OR_RETURN(std::string out, OpenValues(core, *fields.prepared));
+  if (!fields.earlier) return out;
   audit::Receipt receipt;
   receipt.leaf = fields.earlier->leaf;
   receipt.index = fields.earlier->index;
@@ -354,6 +366,82 @@ absl::StatusOr<std::string> Finish(Core& core, const FieldsCall& fields,
   return out;
 }
 
+// Whether a field is released as it was: on the same ground, with the same obligations.
+bool IsAsBefore(const log::v1::FieldDecision& now, const log::v1::FieldDecision& before) {
+  return now.field() == before.field() && now.outcome() == policy::v1::FieldOutcome::RELEASE &&
+         before.outcome() == policy::v1::FieldOutcome::RELEASE && now.grant() == before.grant() &&
+         now.row() == before.row() &&
+         std::equal(now.obligations().begin(), now.obligations().end(),
+                    before.obligations().begin(), before.obligations().end());
+}
+
+// What of a decision holds at its delivery. Decides again when something changed.
+absl::StatusOr<StillReleased> Recheck(Core& core, FieldsCall& fields,
+                                      const log::v1::Decision& before,
+                                      store::Transaction& transaction,
+                                      const ledger::Moment& moment) {
+  StillReleased still;
+  const ActivePolicy active = core.Active();
+  SLUIS_ASSIGN_OR_RETURN(const bool holds, StillHolds(core, fields, transaction, active, moment));
+  const std::vector<Delivery>& deliveries = fields.prepared->deliveries;
+  if (holds) {
+    for (const Delivery& delivery : deliveries) still.fields.insert(delivery.field);
+    return still;
+  }
+  if (fields.active.policy != active.policy) {
+    // Under a policy that no longer has these names nothing is released.
+    if (!Intern(fields, active).ok()) return still;
+    fields.query.with_person = active.policy->HasPersons(fields.request.tafel);
+  }
+  SLUIS_ASSIGN_OR_RETURN(const auto now,
+                         LoadAndPrepare(core, fields, transaction, moment.now, moment.today));
+  const log::v1::Decision& decision = now->draft.record->decision();
+  if (now->draft.error.ok()) {
+    for (int i = 0; i < decision.fields_size() && i < before.fields_size(); ++i) {
+      if (!IsAsBefore(decision.fields(i), before.fields(i))) continue;
+      const std::string& field = decision.fields(i).field();
+      const auto in = [&](const std::vector<Delivery>& list) {
+        const auto found = std::find_if(list.begin(), list.end(), [&](const Delivery& delivery) {
+          return delivery.field == field;
+        });
+        return found == list.end() ? Uuid() : found->deposit;
+      };
+      // Another deposit has another value, or another date to decide on.
+      if (!in(deliveries).is_nil() && in(deliveries) == in(now->deliveries))
+        still.fields.insert(field);
+    }
+  }
+  still.decision = decision;
+  return still;
+}
+
+// Goes on with the source, if it keeps one of the values.
+bool TakeToSource(Core& core, const std::shared_ptr<FieldsCall>& fields,
+                  ledger::Committed& committed) {
+  const Prepared& prepared = *fields->prepared;
+  if (!prepared.at_source || prepared.deliveries.empty()) return false;
+  if (fields->decided_again) core.options.facts->Keep(fields->query, fields->handle, prepared.view);
+  auto what = std::make_shared<AtSource>();
+  what->call = fields->call;
+  what->request_id = fields->key.id;
+  what->casus = fields->casus;
+  if (fields->query.with_person) what->person = fields->query.person;
+  what->source_partij = fields->message.source().partij();
+  what->source_hat = fields->message.source().hat();
+  what->purpose = fields->message.purpose();
+  what->recipient_hat = fields->message.acting_hat();
+  what->active = fields->active;
+  what->value_owner = prepared.value_owner;
+  what->deliveries = prepared.deliveries;
+  what->earlier = fields->earlier;
+  what->recheck = [&core, fields, before = committed.draft.record->decision()](
+                      store::Transaction& transaction, const ledger::Moment& moment) {
+    return Recheck(core, *fields, before, transaction, moment);
+  };
+  DeliverAtSource(core, std::move(what), std::move(committed));
+  return true;
+}
+
 void SubmitFields(Core& core, std::shared_ptr<FieldsCall> fields) {
   const CallPtr call = fields->call;
   core.Submit(
@@ -363,6 +451,9 @@ void SubmitFields(Core& core, std::shared_ptr<FieldsCall> fields) {
       },
       [&core, fields](const ledger::Committed& committed) {
         return Finish(core, *fields, committed);
+      },
+      [&core, fields](ledger::Committed& committed) {
+        return TakeToSource(core, fields, committed);
       });
 }
 

@@ -211,7 +211,22 @@ Config Check(const v1::Config& in, Checker& check) {
   out.threads = limit("threads", limits.threads(), 4, 1, 256);
   out.stop_notice =
       absl::Milliseconds(limit("stop_notice_ms", limits.stop_notice_ms(), 0, 0, 600000));
+  out.source_time_limit = absl::Milliseconds(
+      limit("source_time_limit_ms", limits.source_time_limit_ms(), 5000, 50, 60000));
   out.drain = absl::Seconds(limit("drain_seconds", limits.drain_seconds(), 20, 1, 600));
+  out.schedule = !in.schedule().off();
+  out.purge = !in.schedule().purge_off();
+  out.quiet_from_hour = in.schedule().quiet_from_hour();
+  out.quiet_until_hour = in.schedule().quiet_until_hour();
+  if (out.quiet_from_hour == 0 && out.quiet_until_hour == 0) {
+    out.quiet_from_hour = 1;
+    out.quiet_until_hour = 5;
+  }
+  for (const auto& [name, hour] : {std::pair("quiet_from_hour", out.quiet_from_hour),
+                                   std::pair("quiet_until_hour", out.quiet_until_hour)}) {
+    if (hour < 0 || hour > 24)
+      check.Error({{"schedule"}, {name}}, "VALUE_INVALID", "an hour is from 0 to 24");
+  }
   out.log_level = LevelName(in.logging().level());
   return out;
 }

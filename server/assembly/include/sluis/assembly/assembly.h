@@ -34,6 +34,8 @@ struct AssemblyOptions {
   int threads = 4;
   size_t max_batch = 256;
   int max_calls = 4096;
+  // As BrokerOptions.
+  absl::Duration source_time_limit = absl::Seconds(5);
 };
 
 class Assembly {

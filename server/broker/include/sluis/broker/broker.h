@@ -13,6 +13,7 @@
 #include "sluis/base/clock.h"
 #include "sluis/base/oin.h"
 #include "sluis/base/thread_pool.h"
+#include "sluis/broker/stream.h"
 #include "sluis/facts/facts_reader.h"
 #include "sluis/ledger/ledger.h"
 #include "sluis/policy/policy.h"
@@ -52,6 +53,8 @@ struct BrokerOptions {
   const policy::Texts* texts = nullptr;
   // Calls under way at once; more is refused with OVERLOADED.
   int max_calls = 4096;
+  // How long a source that keeps a value itself may take to give it.
+  absl::Duration source_time_limit = absl::Seconds(5);
 };
 
 // Everything in the options outlives the broker. Thread-safe.
@@ -73,6 +76,14 @@ class Broker {
   // a disk on the calling thread.
   void Call(std::string_view method, const Oin& caller, std::string request, absl::Time deadline,
             Done done);
+
+  // Whether there is a stream of this name.
+  [[nodiscard]] static bool KnowsStream(std::string_view method);
+
+  // Opens a stream of the organisation with this OIN. Null when it is refused: `peer` was then told
+  // why.
+  std::unique_ptr<Stream> OpenStream(std::string_view method, const Oin& caller,
+                                     std::shared_ptr<StreamPeer> peer);
 
   // Records an attempt that never became a call (too large, say), and then answers it with `why`.
   void Reject(const Oin& caller, absl::Status why, Done done);
@@ -102,6 +113,10 @@ class Broker {
   bool Drain(absl::Duration timeout);
 
  private:
+  // What works on the broker's own behalf.
+  friend class Retention;
+  friend class Scheduler;
+
   // Counts the call among those under way, or answers why it is not taken and returns null.
   std::shared_ptr<CallState> Admit(std::string_view method, const Oin& caller, std::string request,
                                    absl::Time deadline, Done done);

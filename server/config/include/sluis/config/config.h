@@ -41,11 +41,16 @@ struct Config {
   int max_message_bytes = 0;
   int max_calls = 0;
   int max_calls_per_connection = 0;
+  absl::Duration source_time_limit;
   absl::Duration max_connection_age;
   int max_batch = 0;
   int threads = 0;
   absl::Duration stop_notice;
   absl::Duration drain;
+  bool schedule = false;
+  bool purge = false;
+  int quiet_from_hour = 0;
+  int quiet_until_hour = 0;
   std::string log_level;  // "debug", "info", "warn", "error"
 };
 
