@@ -68,18 +68,21 @@ Json ProofToJson(const policy::Difference::Proof& proof) {
   const policy::v1::DecisionRequest& request = *proof.witness.request;
   Json fields = Json::array();
   for (const auto& field : request.fields()) fields.push_back(field.field());
-  return {{"request",
-           {{"partij", request.partij()},
-            {"acting_hat", request.acting_hat()},
-            {"source", {{"partij", request.source().partij()}, {"hat", request.source().hat()}}},
-            {"tafel", request.tafel()},
-            {"phase", proof.witness.phase},
-            {"stage", proof.witness.stage},
-            {"purpose", request.purpose()},
-            {"fields", fields}}},
-          {"holds", WayToJson(proof.witness.holds)},
-          {"before", AnswerToJson(proof.before, proof.day_before)},
-          {"after", AnswerToJson(proof.after, proof.day_after)}};
+  Json out = {
+      {"request",
+       {{"partij", request.partij()},
+        {"acting_hat", request.acting_hat()},
+        {"source", {{"partij", request.source().partij()}, {"hat", request.source().hat()}}},
+        {"tafel", request.tafel()},
+        {"phase", proof.witness.phase},
+        {"stage", proof.witness.stage},
+        {"purpose", request.purpose()},
+        {"fields", fields}}},
+      {"holds", WayToJson(proof.witness.holds)},
+      {"before", AnswerToJson(proof.before, proof.day_before)},
+      {"after", AnswerToJson(proof.after, proof.day_after)}};
+  if (proof.reading) out["recorded"] = proof.reading->en;
+  return out;
 }
 
 Json DiffToJson(const policy::PolicyDiff& diff) {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <map>
+#include <ostream>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -29,6 +30,7 @@ namespace {
 using Kind = Difference::Kind;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -385,6 +387,131 @@ TEST(DiffTest, ASuccessorIsComparedOnItsFirstDay) {
     EXPECT_EQ(difference.proofs[0].day_after.ToString(), "2027-01-01");
   }
 }
+
+// Nothing that is released in the space of conditions changes; what makes a condition true does.
+struct MeaningCase {
+  std::string_view name;
+  void (*edit)(Documents&);
+  std::string_view where;
+  // Which version releases, and what the other one says.
+  bool before;
+  Code code;
+  // What has to be recorded, in part.
+  std::string_view recorded;
+};
+
+v1::AgeRule& AgeRuleOf(Documents& documents, std::string_view id) {
+  for (v1::AgeRule& rule : *documents.statute.mutable_age_rules()) {
+    if (rule.id() == id) return rule;
+  }
+  std::abort();
+}
+v1::Retention& RetentionOf(Documents& documents, std::string_view id) {
+  for (v1::Retention& row : *documents.convenant.mutable_retention()) {
+    if (row.id() == id) return row;
+  }
+  std::abort();
+}
+v1::LegalTerms& TermsOf(Documents& documents) { return *documents.statute.mutable_terms(); }
+
+const std::vector<MeaningCase>& MeaningCases() {
+  static const std::vector<MeaningCase> cases = {
+      {"PoliceYears", [](Documents& d) { TermsOf(d).set_police_years(4); },
+       "statute.terms.police_years", true, RuleOf(Condition::kPolitieTermijn5j).absent_code,
+       "4 years ago"},
+      {"RecentMonths", [](Documents& d) { TermsOf(d).set_recent_months(24); },
+       "statute.terms.recent_months", false, RuleOf(Condition::kMax12MaandenOud).absent_code,
+       "12 months old"},
+      {"TimeboxHours", [](Documents& d) { TermsOf(d).set_timebox_hours(48); },
+       "statute.terms.timebox_hours", true, RuleOf(Condition::kTijdslot72u).absent_code,
+       "48 hours ago"},
+      {"AcuteHours", [](Documents& d) { TermsOf(d).set_acute_hours(24); },
+       "statute.terms.acute_hours", true, RuleOf(Condition::kBesluitAcuutGevaar).absent_code,
+       "24 hours and a second ago"},
+      {"MinCell", [](Documents& d) { TermsOf(d).set_min_cell(5); }, "statute.terms.min_cell", false,
+       RuleOf(Condition::kCelMinimaal10).absent_code, "smallest cell is 5"},
+      {"AgeOfMajority", [](Documents& d) { TermsOf(d).set_age_of_majority(16); },
+       "statute.terms.age_of_majority", true, RuleOf(Condition::kMinderjarig).absent_code,
+       "somebody of 16 years"},
+      // From eleven on the child itself; the parents alone no more.
+      {"AgeOfConsent",
+       [](Documents& d) {
+         AgeRuleOf(d, "AG_WMO_0_11").set_to_age(10);
+         AgeRuleOf(d, "AG_WMO_12_17").set_from_age(11);
+       },
+       "statute.age_rules[AG_WMO_0_11].to_age", true, Code::kNeedsConsent, "somebody of 11 years"},
+      {"SecrecyAsksMore",
+       [](Documents& d) {
+         for (v1::Secrecy& secrecy : *d.statute.mutable_secrecies()) {
+           if (secrecy.id() == "AMBTELIJK") secrecy.set_consent_needs_flag(true);
+         }
+       },
+       "statute.secrecies[AMBTELIJK].consent_needs_flag", true, Code::kNeedsConsent,
+       "without DOORBREKING_GEHEIM"},
+      {"SecrecyAsksLess",
+       [](Documents& d) {
+         for (v1::Secrecy& secrecy : *d.statute.mutable_secrecies()) {
+           if (secrecy.id() == "JEUGD_7_3_11") secrecy.set_consent_needs_flag(false);
+         }
+       },
+       "statute.secrecies[JEUGD_7_3_11].consent_needs_flag", false, Code::kNeedsConsent,
+       "without DOORBREKING_GEHEIM"},
+      {"MandateAsksLess",
+       [](Documents& d) {
+         for (v1::Secrecy& secrecy : *d.statute.mutable_secrecies()) {
+           if (secrecy.id() == "MEDISCH_7_457") secrecy.set_mandate_needs_flag(false);
+         }
+       },
+       "statute.secrecies[MEDISCH_7_457].mandate_needs_flag", false,
+       RuleOf(Condition::kMandaatVanKracht).absent_code, "without DOORBREKING_GEHEIM"},
+      {"Retention", [](Documents& d) { RetentionOf(d, "RT_VT").set_term(10); },
+       "convenant.retention[RT_VT].term", true, Code::kRetentionExpired, "10 years ago"},
+  };
+  return cases;
+}
+
+void PrintTo(const MeaningCase& the_case, std::ostream* out) { *out << the_case.name; }
+
+class MeaningTest : public ::testing::TestWithParam<MeaningCase> {};
+
+TEST_P(MeaningTest, HasAWitness) {
+  const MeaningCase& the_case = GetParam();
+  Documents after = Reference();
+  the_case.edit(after);
+  const auto new_policy = CompileOrDie(after);
+  const auto old_policy = CompileOrDie(Reference());
+  const PolicyDiff differences = DiffOf(Reference(), after);
+  const std::string text = RenderDifferences(differences, Language::kEnglish);
+  const auto change =
+      std::find_if(differences.changes.begin(), differences.changes.end(),
+                   [&](const Change& each) { return each.where == the_case.where; });
+  ASSERT_NE(change, differences.changes.end()) << text;
+  ASSERT_TRUE(change->proof) << text;
+  const Difference::Proof& proof = *change->proof;
+  ASSERT_TRUE(proof.reading);
+  EXPECT_THAT(proof.reading->en, HasSubstr(std::string(the_case.recorded)));
+  EXPECT_THAT(text, HasSubstr(proof.reading->en));
+  const Difference::Answer& releasing = the_case.before ? proof.before : proof.after;
+  const Difference::Answer& other = the_case.before ? proof.after : proof.before;
+  EXPECT_EQ(releasing.outcome, Outcome::kRelease) << text;
+  EXPECT_EQ(other.code, the_case.code) << text;
+  // The answers are what the engine says of the witness, read in either way.
+  Request request;
+  Decision decision;
+  Witness less = proof.witness;
+  less.holds.conditions &= ~proof.reading->conditions;
+  less.holds.circumstances &= ~proof.reading->circumstances;
+  less.past_term = proof.reading->past_term;
+  ASSERT_TRUE(DecideWitness(the_case.before ? *old_policy : *new_policy, proof.witness,
+                            proof.day_after, request, decision));
+  EXPECT_EQ(decision.fields[0].outcome, Outcome::kRelease);
+  ASSERT_TRUE(DecideWitness(the_case.before ? *new_policy : *old_policy, less, proof.day_after,
+                            request, decision));
+  EXPECT_EQ(decision.fields[0].code, the_case.code);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, MeaningTest, ::testing::ValuesIn(MeaningCases()),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(DiffTest, PartijenExclusionsAndRetentionAreCompared) {
   Documents after = Reference();

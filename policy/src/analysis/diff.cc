@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "meanings.h"
 #include "regions.h"
 #include "space.h"
 
@@ -525,23 +526,23 @@ class Comparison {
 
   // A request that `released_by_before` (else the policy after) releases, for the whole space.
   std::optional<Difference::Proof> AnyRelease(bool released_by_before) {
-    const Space& space = released_by_before ? before_ : after_;
-    std::vector<Route> routes;
-    const size_t hats = space.compiled().hat.size();
-    for (size_t t = 0; t < space.compiled().tafel.size(); ++t) {
-      for (size_t a = 0; a < hats; ++a) {
-        for (size_t b = 0; b < hats; ++b) {
-          const TafelId tafel(static_cast<uint16_t>(t));
-          const HatId acting(static_cast<uint16_t>(a));
-          const HatId source(static_cast<uint16_t>(b));
-          space.Routes(tafel, acting, source, routes);
-          for (const Route& route : routes) {
-            auto proof = ProofOf(space.Tafel(tafel), space.Hat(acting), space.Hat(source),
-                                 route.box, route.needs, released_by_before, {});
-            if (proof) return proof;
-          }
+    return FirstRoute(released_by_before, [&](const Place& at, const Route& route) {
+      return ProofOf(at.tafel, at.acting, at.source, route.box, route.needs, released_by_before,
+                     {});
+    });
+  }
+
+  // A request that one policy releases on the strength of a record that the other reads otherwise.
+  std::optional<Difference::Proof> AnyReading(const std::vector<Meaning>& meanings) {
+    for (const bool by_before : {true, false}) {
+      auto proof = FirstRoute(by_before, [&](const Place& at, const Route& route) {
+        std::optional<Difference::Proof> found;
+        for (const Meaning& meaning : meanings) {
+          if (!found && meaning.under_before == by_before) found = ReadingOf(at, route, meaning);
         }
-      }
+        return found;
+      });
+      if (proof) return proof;
     }
     return std::nullopt;
   }
@@ -551,11 +552,100 @@ class Comparison {
     std::vector<TafelId> tafels;
     std::vector<HatId> hats;
   };
+  // In ids of the vocabulary.
+  struct Place {
+    TafelId tafel;
+    HatId acting;
+    HatId source;
+  };
   // Cells with the same routes, and where they are.
   struct CellClass {
     CellRoutes routes;
     std::vector<Region> places;
   };
+
+  // The first proof that `prove` makes of a route of one of the policies.
+  template <typename Prove>
+  std::optional<Difference::Proof> FirstRoute(bool of_before, const Prove& prove) {
+    const Space& space = of_before ? before_ : after_;
+    std::vector<Route> routes;
+    const size_t hats = space.compiled().hat.size();
+    for (size_t t = 0; t < space.compiled().tafel.size(); ++t) {
+      for (size_t a = 0; a < hats; ++a) {
+        for (size_t b = 0; b < hats; ++b) {
+          const TafelId tafel(static_cast<uint16_t>(t));
+          const HatId acting(static_cast<uint16_t>(a));
+          const HatId source(static_cast<uint16_t>(b));
+          space.Routes(tafel, acting, source, routes);
+          const Place at{space.Tafel(tafel), space.Hat(acting), space.Hat(source)};
+          for (const Route& route : routes) {
+            if (auto proof = prove(at, route)) return proof;
+          }
+        }
+      }
+    }
+    return std::nullopt;
+  }
+
+  // The proof that `meaning` makes of a route, if it makes one.
+  std::optional<Difference::Proof> ReadingOf(const Place& at, const Route& route,
+                                             const Meaning& meaning) {
+    const auto asks = [&](Condition condition) {
+      return (route.needs.conditions & Bit(condition)) != 0;
+    };
+    if ((meaning.conditions & ~route.needs.conditions) != 0 ||
+        (meaning.circumstances & ~route.needs.circumstances) != 0) {
+      return std::nullopt;
+    }
+    const Space& space = meaning.under_before ? before_ : after_;
+    const Own& own = meaning.under_before ? own_before_ : own_after_;
+    Needs needs = route.needs;
+    if (meaning.value_within_term) {
+      // At tafels of the samenwerkingsverband other terms count; and a value that is itself a need
+      // is lost before its term is looked at.
+      if (space.compiled().tafel[own.tafels[at.tafel.index()].index()].regime ==
+              Regime::kWgsSamenwerking ||
+          (needs.circumstances & Bit(Circumstance::kValueHeld)) != 0) {
+        return std::nullopt;
+      }
+      needs.circumstances |= Bit(Circumstance::kValueHeld);
+    }
+    if (!meaning.source_hats.empty() &&
+        meaning.source_hats.count(names_.hats.Name(at.source)) == 0) {
+      return std::nullopt;
+    }
+    if (meaning.age >= 0) {
+      // Nothing else may depend on the age, but being a minor, in which both have to agree.
+      const size_t others = AboutAge(needs.conditions & ~meaning.conditions);
+      const auto minor = [&](const Space& of) {
+        return meaning.age < of.compiled().terms.age_of_majority();
+      };
+      if ((others & ~AboutAge(Bit(Condition::kMinderjarig))) != 0 ||
+          (others != 0 && !(minor(before_) && minor(after_)))) {
+        return std::nullopt;
+      }
+      if (asks(Condition::kSlachtoffer)) return std::nullopt;
+    }
+    Box box = route.box;
+    if (!meaning.fields.empty()) {
+      FieldSet named;
+      for (const std::string& name : meaning.fields) {
+        if (const auto field = names_.fields.Find(name)) named.Insert(*field);
+      }
+      box.fields &= named;
+    }
+    if (box.fields.empty()) return std::nullopt;
+    const Difference::Reading reading{meaning.nl, meaning.en, meaning.conditions,
+                                      meaning.circumstances, meaning.value_within_term};
+    auto proof =
+        ProofOf(at.tafel, at.acting, at.source, box, needs, meaning.under_before, {}, &reading);
+    if (!proof) return std::nullopt;
+    // The other one may release by another route.
+    const bool before = proof->before.outcome == Outcome::kRelease;
+    const bool after = proof->after.outcome == Outcome::kRelease;
+    if (before == after || before != meaning.under_before) return std::nullopt;
+    return proof;
+  }
 
   void CollectCells() {
     absl::flat_hash_map<std::string, size_t> by_key;
@@ -722,7 +812,8 @@ class Comparison {
 
   std::optional<Difference::Proof> ProofOf(TafelId tafel, HatId acting, HatId source,
                                            const Box& box, const Needs& needs,
-                                           bool released_by_before, const FieldSet& others) {
+                                           bool released_by_before, const FieldSet& others,
+                                           const Difference::Reading* reading = nullptr) {
     const Space& releasing = released_by_before ? before_ : after_;
     const Space& other = released_by_before ? after_ : before_;
     const Own& own = released_by_before ? own_before_ : own_after_;
@@ -752,8 +843,17 @@ class Comparison {
         releasing.policy(), names_.tafels.Name(tafel), proof.witness.stage,
         names_.purposes.names[static_cast<size_t>(std::countr_zero(box.purposes))], fields,
         proof.witness.holds));
-    proof.before = AnswerOf(before_.policy(), proof.witness, proof.day_before);
-    proof.after = AnswerOf(after_.policy(), proof.witness, proof.day_after);
+    Witness elsewhere = proof.witness;
+    if (reading != nullptr) {
+      proof.reading = *reading;
+      elsewhere.holds.conditions &= ~reading->conditions;
+      elsewhere.holds.circumstances &= ~reading->circumstances;
+      elsewhere.past_term = reading->past_term;
+    }
+    proof.before = AnswerOf(before_.policy(), released_by_before ? proof.witness : elsewhere,
+                            proof.day_before);
+    proof.after =
+        AnswerOf(after_.policy(), released_by_before ? elsewhere : proof.witness, proof.day_after);
     return proof;
   }
 
@@ -815,13 +915,16 @@ absl::StatusOr<PolicyDiff> Diff(const Policy& before, const Policy& after,
     if (periods_before.size() > kMaxPeriods) return Vocabulary::LimitReached();
     periods_after = periods_before;
   }
-  out.releases = Comparison(before, after, options, *names, periods_before, periods_after).Run();
+  Comparison whole(before, after, options, *names, periods_before, periods_after);
+  out.releases = whole.Run();
 
   DocumentComparison comparison(out.changes);
   comparison.Compare("statute", before.statute(), after.statute());
   comparison.Compare("convenant", before.convenant(), after.convenant());
   comparison.Compare("switches", before.switches(), after.switches());
   for (Change& change : out.changes) {
+    if (const auto meanings = MeaningsOf(change.where, old_policy, new_policy); !meanings.empty())
+      change.proof = whole.AnyReading(meanings);
     const bool start = change.where == "convenant.valid_from";
     if (!start && change.where != "convenant.valid_until") continue;
     for (const bool by_before : {true, false}) {
@@ -909,6 +1012,10 @@ std::string RenderDifferences(const PolicyDiff& differences, Language language) 
         proof.witness.phase, proof.witness.stage.empty() ? "" : ", " + proof.witness.stage, ", ",
         request.purpose(), ", ", proof.day_after.ToString(), "; ", say("waar is", "true is"), ": ",
         WayText(proof.witness.holds, language, ~CircumstanceSet{0}), "\n");
+    if (proof.reading) {
+      absl::StrAppend(&out, "    ", say("vastgelegd is", "recorded is"), ": ",
+                      say(proof.reading->nl, proof.reading->en), "\n");
+    }
     absl::StrAppend(&out, "    ", say("voor", "before"), ": ", AnswerText(proof.before), "; ",
                     say("na", "after"), ": ", AnswerText(proof.after), "\n");
   };

@@ -146,7 +146,7 @@ bool DecideWitness(const Policy& policy, const Witness& witness, CivilDate day, 
   evidence.source_condition = FieldSet();
   evidence.objection = FieldSet();
   evidence.values_evaluated = true;
-  evidence.term_over = FieldSet();
+  evidence.term_over = witness.past_term ? request.fields : FieldSet();
   evidence.held = holds(Circumstance::kValueHeld) ? request.fields : FieldSet();
   for (const Condition condition :
        {Condition::kZichtbaarVoorAanwezigen, Condition::kDilemmaGepseudonimiseerd,

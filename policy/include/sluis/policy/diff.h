@@ -38,9 +38,21 @@ struct Difference {
     Code code = Code::kMalformed;
     ObligationSet obligations = 0;
   };
+  // What is recorded, where the two read it otherwise: for the one that does not release it makes
+  // less true.
+  struct Reading {
+    std::string nl{};
+    std::string en{};
+    // Of what `Proof::witness` says that holds, what does not, there.
+    ConditionSet conditions = 0;
+    CircumstanceSet circumstances = 0;
+    bool past_term = false;
+  };
   // One request that is answered otherwise.
   struct Proof {
     Witness witness;
+    // For a changed meaning only.
+    std::optional<Reading> reading{};
     CivilDate day_before{};  // as `day_after`, unless the policies are never in force together
     CivilDate day_after{};
     Answer before{};
@@ -73,7 +85,9 @@ struct Change {
   std::string where;   // "convenant.parties[P_ALMELO].hats"
   std::string before;  // empty: was not there
   std::string after;   // empty: is no more
-  // For the validity of the convenant: a request that it decides about.
+  // For the validity of the convenant: a request that it decides about. For what a condition or a
+  // term means (ages, secrecy, terms, retention): a request about which the same record decides
+  // otherwise, where there is one.
   std::optional<Difference::Proof> proof{};
 };
 

@@ -27,6 +27,8 @@ struct Witness {
   // of itself: a hat with a seat is at its tafel, data of others than the police have no term of
   // police data, and the like.
   Way holds;
+  // The source's values are past the term of step 11.
+  bool past_term = false;
 };
 
 // The request of `witness`: motivated where GEMOTIVEERD holds, with the first of its tasks and
