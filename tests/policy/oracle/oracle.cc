@@ -78,77 +78,57 @@ bool IsWildcard(std::string_view name) {
          IsRange(name);
 }
 
-std::optional<Result> MissingElement(const v1::DecisionRequest& request) {
-  if (request.casus().empty()) return MalformedResult("casus_id");
-  if (request.tafel().empty()) return MalformedResult("tafel");
-  if (request.acting_hat().empty()) return MalformedResult("acting_hat");
-  if (request.source().partij().empty()) return MalformedResult("source.partij");
-  if (request.source().hat().empty()) return MalformedResult("source.hat");
-  if (request.purpose().empty()) return MalformedResult("purpose");
-  if (request.fields().empty()) return MalformedResult("fields");
-  if (request.fields_size() > 100) return MalformedResult("fields");
-  for (int i = 0; i < request.fields_size(); ++i) {
-    for (int j = 0; j < i; ++j) {
-      if (request.fields(i).field() == request.fields(j).field()) {
-        return MalformedResult(FieldElement(i));
-      }
-    }
-  }
-  return std::nullopt;
-}
-
 std::optional<Result> Wildcard(const v1::DecisionRequest& request) {
-  if (IsWildcard(request.person())) return BulkResult("person_id");
   for (int i = 0; i < request.fields_size(); ++i) {
     if (IsWildcard(request.fields(i).field())) return BulkResult(FieldElement(i));
   }
+  if (IsWildcard(request.person())) return BulkResult("person_id");
   return std::nullopt;
 }
 
-std::optional<Result> UnknownName(const Question& question) {
-  const v1::DecisionRequest& request = question.request;
-  if (FindPartij(question, request.partij()) == nullptr) return MalformedResult("partij");
-  if (FindHat(question, request.acting_hat()) == nullptr) return MalformedResult("acting_hat");
-  if (FindTafel(question, request.tafel()) == nullptr) return MalformedResult("tafel");
-  if (!request.stage().empty() && FindStage(question, request.stage()) == nullptr) {
-    return MalformedResult("stage");
-  }
-  if (FindPartij(question, request.source().partij()) == nullptr) {
-    return MalformedResult("source.partij");
-  }
-  if (FindHat(question, request.source().hat()) == nullptr) return MalformedResult("source.hat");
-  if (FindPurpose(question, request.purpose()) == nullptr) return MalformedResult("purpose");
-  for (int i = 0; i < request.fields_size(); ++i) {
-    if (FindField(question, request.fields(i).field()) == nullptr) {
-      return MalformedResult(FieldElement(i));
+// A name that is not there is not known either.
+bool StageIsWrong(const Question& question) {
+  const bool is_wams = TheTafel(question).regime() == v1::Regime::WAMS;
+  const std::string& stage = question.request.stage();
+  return is_wams ? FindStage(question, stage) == nullptr : !stage.empty();
+}
+
+std::string WrongSource(const Question& question) {
+  const v1::PartijHat& source = question.request.source();
+  if (source.partij().empty()) return "source.partij";
+  if (source.hat().empty()) return "source.hat";
+  const v1::Partij* partij = FindPartij(question, source.partij());
+  if (partij == nullptr) return "source.partij";
+  return Contains(partij->hats(), source.hat()) ? "" : "source.hat";
+}
+
+std::string WrongField(const Question& question) {
+  const auto& asked = question.request.fields();
+  if (asked.empty() || asked.size() > 100) return "fields";
+  for (int i = 0; i < asked.size(); ++i) {
+    if (FindField(question, asked[i].field()) == nullptr) return FieldElement(i);
+    for (int j = 0; j < i; ++j) {
+      if (asked[i].field() == asked[j].field()) return FieldElement(i);
     }
   }
-  return std::nullopt;
+  return "";
 }
 
-std::optional<Result> DoesNotFitTheTafel(const Question& question) {
-  const v1::DecisionRequest& request = question.request;
-  const v1::Tafel& tafel = TheTafel(question);
-  const bool is_wams = tafel.regime() == v1::Regime::WAMS;
-  if (is_wams && request.stage().empty()) return MalformedResult("stage");
-  if (!is_wams && !request.stage().empty()) return MalformedResult("stage");
-  if (tafel.person_data() && request.person().empty()) return MalformedResult("person_id");
-  if (!tafel.person_data() && !request.person().empty()) return MalformedResult("person_id");
-  return std::nullopt;
-}
-
-std::optional<Result> SourceHatIsNotHeld(const Question& question) {
-  const v1::PartijHat& source = question.request.source();
-  if (Contains(FindPartij(question, source.partij())->hats(), source.hat())) return std::nullopt;
-  return MalformedResult("source.hat");
-}
-
+// The first fault in the order of the specification.
 std::optional<Result> NotWellFormed(const Question& question) {
-  if (auto result = MissingElement(question.request)) return result;
-  if (auto result = Wildcard(question.request)) return result;
-  if (auto result = UnknownName(question)) return result;
-  if (auto result = DoesNotFitTheTafel(question)) return result;
-  return SourceHatIsNotHeld(question);
+  const v1::DecisionRequest& request = question.request;
+  if (auto bulk = Wildcard(request)) return bulk;
+  if (request.casus().empty()) return MalformedResult("casus_id");
+  if (FindTafel(question, request.tafel()) == nullptr) return MalformedResult("tafel");
+  if (StageIsWrong(question)) return MalformedResult("stage");
+  if (FindHat(question, request.acting_hat()) == nullptr) return MalformedResult("acting_hat");
+  if (FindPartij(question, request.partij()) == nullptr) return MalformedResult("partij");
+  if (std::string wrong = WrongSource(question); !wrong.empty()) return MalformedResult(wrong);
+  if (FindPurpose(question, request.purpose()) == nullptr) return MalformedResult("purpose");
+  if (TheTafel(question).person_data() == request.person().empty())
+    return MalformedResult("person_id");
+  if (std::string wrong = WrongField(question); !wrong.empty()) return MalformedResult(wrong);
+  return std::nullopt;
 }
 
 // --- Step 2: convenant and partij ---------------------------------------------------------------
