@@ -39,10 +39,22 @@ constexpr std::string_view kFactNames[] = {"consent",
                                            "perpetrator_side",
                                            "timebox",
                                            "radicalisation",
+                                           "radicalisation_redirect",
                                            "consent_withdrawal",
                                            "consent_withdrawal_by_mandate",
                                            "mandate_of_another",
-                                           "informed_without_admission"};
+                                           "informed_without_admission",
+                                           "wams_report",
+                                           "wams_track",
+                                           "wams_inquiry_t2",
+                                           "signal",
+                                           "escalation",
+                                           "priority_list",
+                                           "inzage",
+                                           "inzage_by_mandate",
+                                           "correction",
+                                           "review",
+                                           "emergency_approval"};
 
 bool IsId(std::string_view text, std::string_view prefix) {
   return text.size() > prefix.size() && text.size() <= 64 &&
@@ -1202,6 +1214,30 @@ class Compiler {
         Error({{"competences", i}}, "VALUE_MISSING", "a competence has either hats or any_hat");
       }
     }
+    for (int i = 0; i < convenant_.duties_size(); ++i) Duty(convenant_.duties(i), i);
+  }
+
+  void Duty(const v1::DutyRule& duty, int at) {
+    HatsOf(duty.hats(), "duties", "hats", at);
+    const bool by_release = duty.kind() != v1::DutyRule::CORRECT;
+    if (duty.kind() == v1::DutyRule::KIND_UNSPECIFIED ||
+        by_release != (duty.obligations_size() > 0)) {
+      Error({{"duties", at}}, "VALUE_MISSING",
+            "a duty needs a kind, and obligations unless it is CORRECT");
+    }
+    const auto is_term = [](int32_t term, v1::Retention::Unit unit) {
+      return term > 0 && term <= kMaxTerm &&
+             (unit == v1::Retention::DAG || unit == v1::Retention::MAAND);
+    };
+    const bool has_term = is_term(duty.term(), duty.unit());
+    const bool is_review = duty.kind() == v1::DutyRule::REVIEW;
+    if (is_review ? duty.term() != 0 || duty.extension() != 0 : !has_term) {
+      Error({{"duties", at}}, "VALUE_MISSING",
+            "a duty needs a term in days or months, a review has none");
+    }
+    if (duty.extension() != 0 && !is_term(duty.extension(), duty.extension_unit())) {
+      Error({{"duties", at}}, "VALUE_MISSING", "an extension is a term in days or months");
+    }
   }
 
   // The lists that a decision starts from.
@@ -1392,6 +1428,17 @@ Policy::Seat Policy::SeatAt(TafelId tafel, HatId hat) const {
                                          : Seat::kNone;
 }
 Regime Policy::RegimeOf(TafelId tafel) const { return compiled_->tafel[tafel.index()].regime; }
+bool Policy::RegimeOpen(Regime regime, CivilDate today) const {
+  const auto number = static_cast<size_t>(regime);
+  if (((compiled_->regimes_without_term >> number) & 1) != 0) return false;
+  const auto& rows = compiled_->opening_rows[number];
+  return rows.empty() || std::any_of(rows.begin(), rows.end(),
+                                     [&](RowId row) { return RowInForce(row, today); });
+}
+bool Policy::RowInForce(RowId row, CivilDate today) const {
+  const CompiledRow& compiled = compiled_->row[row.index()];
+  return compiled.from <= today.days() && today.days() <= compiled.until;
+}
 bool Policy::HasPersons(TafelId tafel) const { return compiled_->tafel[tafel.index()].person_data; }
 
 size_t Policy::grant_count() const { return compiled_->grant.size(); }

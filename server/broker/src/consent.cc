@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "core.h"
+#include "inzage_rules.h"
 #include "names.h"
+#include "notify.h"
 
 #include "sluis/crypto/crypto.h"
 #include "sluis/v1/consent.pb.h"
@@ -132,21 +134,93 @@ absl::StatusOr<v1::ConfirmConsentAnswer> Confirm(CommandContext& context,
 }
 
 absl::Status CheckWithdraw(const v1::WithdrawConsentRequest& request) {
+  if (request.rights_role() < v1::RIGHTS_ROLE_UNSPECIFIED ||
+      request.rights_role() > v1::RIGHTS_ROLE_REPRESENTATIVE) {
+    return Malformed("rights_role", "not a role");
+  }
   return intake::CheckId("consent_id", request.consent_id()).status();
 }
 
-// Whether the acting side holds a mandate of the person that is in force.
-absl::StatusOr<bool> IsMandated(CommandContext& context, const state::Subject& person) {
-  SLUIS_ASSIGN_OR_RETURN(const auto records, context.state.Records(person));
-  return std::any_of(records.begin(), records.end(), [&](const state::StoredRecord& stored) {
-    const policy::v1::Mandate& mandate = stored.record.fact().mandate();
-    const auto from = CivilDate::Parse(mandate.from());
-    const auto until = CivilDate::Parse(mandate.until());
-    return stored.record.fact().has_mandate() && IsSide(context, mandate.holder()) &&
-           mandate.written() && mandate.withdrawn_at().empty() && from.ok() &&
-           *from <= context.moment.today &&
-           (mandate.until().empty() || (until.ok() && context.moment.today <= *until));
-  });
+// How many releases one answer names.
+constexpr int kMaxEarlier = 500;
+constexpr size_t kChunk = 500;
+// How many entries are looked at for them, on the committer's thread.
+constexpr size_t kMaxLookedAt = 5000;
+
+bool Covers(const policy::Policy& policy, const Consent& consent, const std::string& field) {
+  const auto has = [](const auto& list, const std::string& name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+  };
+  const auto known = policy.FindField(field);
+  return has(consent.fields(), field) ||
+         (known && has(consent.categories(), policy.convenant().fields(known->index()).category()));
+}
+
+// What was released within the scope of the consent, as far as the acting side may know it.
+absl::Status AddEarlier(CommandContext& context, const v1::WithdrawConsentRequest& request,
+                        const Uuid& person, const store::v1::FactRecord& record, bool for_person,
+                        bool by_mandate, v1::WithdrawConsentAnswer& answer) {
+  const Consent& consent = record.consent();
+  const bool side = IsSide(context, consent.source()) || IsSide(context, consent.recipient());
+  // Another hat of the two partijen is a third party (X08).
+  if (!side && !for_person) return absl::OkStatus();
+  InzageRules rules(context.core, context.active, context.transaction, context.moment.now,
+                    context.moment.today,
+                    {context.partij, context.hat, context.professional, person,
+                     static_cast<policy::RightsRole>(request.rights_role()),
+                     request.identity_established(), by_mandate});
+  store::EntryFilter filter;
+  filter.kinds = {EventKind::FIELDS_REQUESTED};
+  filter.caller = consent.recipient().partij();
+  filter.source = consent.source().partij();
+  filter.pseudonym = context.record.pseudonym();
+  uint64_t next = record.entry();
+  for (size_t looked_at = 0;;) {
+    SLUIS_ASSIGN_OR_RETURN(const auto rows, context.transaction.Search(filter, next, kChunk));
+    for (const store::EntryRow& row : rows) {
+      next = row.index + 1;
+      log::v1::Record entry;
+      if (!entry.ParseFromString(row.record))
+        return DataLoss("STORE_SYNC_FAILED", "a stored record cannot be read");
+      if (!entry.error_reason().empty() || entry.repeats() != 0 ||
+          entry.acting_hat() != consent.recipient().hat() ||
+          entry.decision().source_hat() != consent.source().hat() ||
+          entry.decision().purpose() != consent.purpose()) {
+        continue;
+      }
+      std::vector<std::string> fields;
+      for (const auto& field : entry.decision().fields()) {
+        if (field.outcome() == policy::v1::FieldOutcome::RELEASE &&
+            Covers(context.policy, consent, field.field())) {
+          fields.push_back(field.field());
+        }
+      }
+      if (fields.empty()) continue;
+      std::vector<bool> told(fields.size(), side);
+      if (!side) {
+        SLUIS_ASSIGN_OR_RETURN(const Uuid casus, Uuid::FromBytes(entry.casus_id()));
+        SLUIS_ASSIGN_OR_RETURN(told, rules.MayBeTold(casus, consent.source(), fields));
+      }
+      for (size_t i = 0; i < fields.size(); ++i) {
+        if (!told[i]) continue;
+        if (answer.earlier_size() >= kMaxEarlier) {
+          answer.set_more(true);
+          return absl::OkStatus();
+        }
+        v1::EarlierRelease& earlier = *answer.add_earlier();
+        earlier.set_entry(row.index);
+        earlier.set_field(fields[i]);
+        *earlier.mutable_recipient() = consent.recipient();
+        earlier.set_date(CivilDate::FromDays(entry.local_date()).ToString());
+      }
+    }
+    if (rows.size() < kChunk) return absl::OkStatus();
+    looked_at += rows.size();
+    if (looked_at >= kMaxLookedAt) {
+      answer.set_more(true);
+      return absl::OkStatus();
+    }
+  }
 }
 
 absl::StatusOr<v1::WithdrawConsentAnswer> Withdraw(CommandContext& context,
@@ -155,21 +229,29 @@ absl::StatusOr<v1::WithdrawConsentAnswer> Withdraw(CommandContext& context,
   auto& [subject, stored] = found;
   Consent& consent = *stored.record.mutable_consent();
   // A withdrawal restricts: the two partijen may record it in whichever of their hats heard it.
-  bool may = consent.source().partij() == context.partij ||
-             consent.recipient().partij() == context.partij ||
-             IsCompetent(context.policy, "consent_withdrawal", context.hat);
-  if (!may && IsCompetent(context.policy, "consent_withdrawal_by_mandate", context.hat)) {
-    SLUIS_ASSIGN_OR_RETURN(may, IsMandated(context, subject));
+  const bool is_side =
+      consent.source().partij() == context.partij || consent.recipient().partij() == context.partij;
+  const bool for_person = IsCompetent(context.policy, "consent_withdrawal", context.hat);
+  bool by_mandate = false;
+  if (!for_person && IsCompetent(context.policy, "consent_withdrawal_by_mandate", context.hat)) {
+    SLUIS_ASSIGN_OR_RETURN(by_mandate, IsMandated(context.state, subject.owner(), context.self(),
+                                                  context.moment.today));
   }
-  if (!may) return NotFound("CONSENT_UNKNOWN", "no such consent for the caller");
+  if (!is_side && !for_person && !by_mandate)
+    return NotFound("CONSENT_UNKNOWN", "no such consent for the caller");
   SLUIS_RETURN_IF_ERROR(Describe(context, subject, stored));
   // The first withdrawal stands.
-  if (consent.withdrawn_at().empty()) {
+  const bool first = consent.withdrawn_at().empty();
+  if (first) {
     consent.set_withdrawn_at(
         absl::FormatTime(absl::RFC3339_full, context.moment.now, absl::UTCTimeZone()));
   }
   SLUIS_RETURN_IF_ERROR(context.state.PutRecord(subject, stored.id, stored.record));
-  return v1::WithdrawConsentAnswer();
+  if (first) SLUIS_RETURN_IF_ERROR(NotifyConsentWithdrawn(context, subject, stored));
+  v1::WithdrawConsentAnswer answer;
+  SLUIS_RETURN_IF_ERROR(AddEarlier(context, request, subject.owner(), stored.record,
+                                   for_person || by_mandate, by_mandate, answer));
+  return answer;
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
-#include <set>
+#include "fact.h"
 
 #include "core.h"
 #include "names.h"
+#include "notify.h"
 
 #include "sluis/crypto/crypto.h"
 #include "sluis/policy/facts.h"
+#include "sluis/state/duties.h"
 #include "sluis/v1/fact.pb.h"
 
 namespace sluis::broker {
@@ -365,17 +367,11 @@ class Intake {
         SLUIS_RETURN_IF_ERROR(CheckPurpose(policy(), path + ".purpose", decision.purpose()));
         return decision.no_tracing() ? absl::OkStatus()
                                      : Malformed(path + ".no_tracing", "needed for Wjsg 39f");
-      case ProfessionalDecision::VIER_OGEN: {
-        const std::set<std::string> approvers(decision.approvers().begin(),
-                                              decision.approvers().end());
-        if (approvers.size() < 2)
-          return Malformed(path + ".approvers", "two different professionals");
-        for (int i = 0; i < decision.approvers_size(); ++i) {
-          SLUIS_RETURN_IF_ERROR(intake::CheckProfessional(absl::StrCat(path, ".approvers[", i, "]"),
-                                                          decision.approvers(i)));
-        }
-        return absl::OkStatus();
-      }
+      case ProfessionalDecision::VIER_OGEN:
+        // Nobody approves for somebody else.
+        return decision.result() == ProfessionalDecision::REFUSED
+                   ? absl::OkStatus()
+                   : Malformed(path + ".kind", "two approve by ApproveEmergency, each for itself");
       default:
         return absl::OkStatus();
     }
@@ -421,7 +417,9 @@ absl::StatusOr<v1::RecordFactAnswer> Record(CommandContext& context,
   std::optional<Uuid> casus_id;
   if (!request.casus_id().empty()) {
     SLUIS_ASSIGN_OR_RETURN(casus_id, intake::CheckId("casus_id", request.casus_id()));
-    SLUIS_ASSIGN_OR_RETURN(casus, InvolvedCasus(context, *casus_id));
+    // The duty to inform outlives the casus.
+    SLUIS_ASSIGN_OR_RETURN(
+        casus, InvolvedCasus(context, *casus_id, /*must_be_open=*/!request.fact().has_informed()));
     const bool admitted = casus->opener().partij() == context.partij ||
                           TakesPart(*casus, context.partij, context.moment.today);
     if (request.fact().has_informed() && !admitted) {
@@ -450,6 +448,15 @@ absl::StatusOr<v1::RecordFactAnswer> Record(CommandContext& context,
   if (plan.casus_bound && casus_id) record.set_casus_id(casus_id->ToString());
   SLUIS_ASSIGN_OR_RETURN(const Uuid id, crypto::RandomUuid());
   SLUIS_RETURN_IF_ERROR(context.state.PutRecord(*subject, id, record));
+  if (record.fact().informed().status() == policy::v1::Informed::GEINFORMEERD) {
+    SLUIS_RETURN_IF_ERROR(state::SettleDuty(context.transaction,
+                                            {policy::v1::DutyRule::INFORM, context.partij,
+                                             context.hat, subject->owner(), *casus_id, Uuid()},
+                                            context.moment.index)
+                              .status());
+  }
+  if (record.fact().has_radicalisation())
+    SLUIS_RETURN_IF_ERROR(NotifyRedirected(context, *casus_id, *casus));
   change.set_subject_id(std::string(id.bytes()));
   v1::RecordFactAnswer answer;
   answer.set_fact_id(id.ToString());
@@ -481,10 +488,31 @@ absl::StatusOr<v1::WithdrawFactAnswer> Withdraw(CommandContext& context,
   }
   if (subject.is_person()) SLUIS_RETURN_IF_ERROR(SetPseudonym(context, subject.owner()));
   SLUIS_RETURN_IF_ERROR(context.state.DeleteRecord(subject, id));
+  SLUIS_RETURN_IF_ERROR(NotifyFactWithdrawn(context, subject, stored));
+  if (stored.record.fact().has_decision()) {
+    // Approvals of a decision end with it.
+    const std::string approvals = ApprovalReference(id);
+    SLUIS_ASSIGN_OR_RETURN(const auto records, context.state.Records(subject));
+    for (const state::StoredRecord& each : records) {
+      if (each.record.reference() == approvals)
+        SLUIS_RETURN_IF_ERROR(context.state.DeleteRecord(subject, each.id));
+    }
+  }
   return v1::WithdrawFactAnswer();
 }
 
 }  // namespace
+
+absl::StatusOr<v1::RecordFactAnswer> RecordFact(CommandContext& context,
+                                                const v1::RecordFactRequest& request) {
+  SLUIS_RETURN_IF_ERROR(CheckRecord(request));
+  return Record(context, request);
+}
+
+// No reference of a partij begins so: a control character is malformed there.
+std::string ApprovalReference(const Uuid& decision) {
+  return absl::StrCat("\1approval/", decision.ToString());
+}
 
 void AddFact(Handlers& handlers) {
   handlers["/sluis.v1.FactService/RecordFact"] = [](Core& core, const CallPtr& call) {

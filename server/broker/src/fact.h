@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "core.h"
+
+#include "sluis/v1/fact.pb.h"
+
+// Facts that other use cases record or withdraw as well. Internal to the room.
+namespace sluis::broker {
+
+// As FactService/RecordFact, form and competence included.
+absl::StatusOr<v1::RecordFactAnswer> RecordFact(CommandContext& context,
+                                                const v1::RecordFactRequest& request);
+
+// The `reference` of the record that holds the approvals of an emergency decision.
+std::string ApprovalReference(const Uuid& decision);
+
+}  // namespace sluis::broker
