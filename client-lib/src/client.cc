@@ -1,10 +1,12 @@
 #include "sluis/client/client.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "client_maker.h"
 #include "convert.h"
+#include "send.h"
 #include "session.h"
 
 #include "sluis/audit/checkpoint.h"
@@ -24,73 +26,16 @@ namespace sluis::client {
 namespace {
 
 using internal::Answer;
+using internal::AskFor;
+using internal::From;
+using internal::Parse;
+using internal::Prepare;
+using internal::Send;
+using internal::SendForNothing;
 using internal::Session;
+using internal::Unreadable;
 
 constexpr std::string_view kRequestFields = "/sluis.v1.SharingService/RequestFields";
-
-// Every message that a client sends, with what is common to them.
-template <typename Message>
-absl::StatusOr<Uuid> Prepare(const Context& context, Message& message) {
-  std::string text = context.request_id;
-  if (text.empty()) {
-    SLUIS_ASSIGN_OR_RETURN(text, NewRequestId());
-  }
-  const auto id = Uuid::Parse(text);
-  if (!id.ok() || (id->version() != 4 && id->version() != 7))
-    return Malformed("request_id", "not a UUID of version 4 or 7 in lower case");
-  message.set_request_id(text);
-  return *id;
-}
-
-template <typename Message>
-Message From(const Context& context) {
-  Message message;
-  message.set_acting_hat(context.acting_hat);
-  message.set_professional(context.professional);
-  return message;
-}
-
-absl::Status Unreadable() {
-  return DataLoss("ANSWER_MALFORMED", "the broker's answer cannot be read");
-}
-
-template <typename Message>
-bool Parse(std::string_view bytes, Message& message) {
-  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
-
-// A call that makes an entry. `Message` is that of its answer, the bytes of which are the ones that
-// were verified.
-template <typename Message, typename Request>
-absl::StatusOr<std::pair<Message, Proof>> Send(Session& session, std::string_view method,
-                                               const Context& context, Request request) {
-  SLUIS_ASSIGN_OR_RETURN(const Uuid id, Prepare(context, request));
-  SLUIS_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Answer> answer,
-      session.CallAndWait({method, wire::Canonical(request), id, context.timeout}));
-  std::pair<Message, Proof> out;
-  if (!Parse(answer->parts.answer, out.first)) return Unreadable();
-  out.second = std::move(answer->proof);
-  return out;
-}
-
-template <typename Message, typename Request>
-absl::StatusOr<Done> SendForNothing(Session& session, std::string_view method,
-                                    const Context& context, Request request) {
-  SLUIS_ASSIGN_OR_RETURN(auto sent, Send<Message>(session, method, context, std::move(request)));
-  return Done{std::move(sent.second)};
-}
-
-// A call that only reads.
-template <typename Message, typename Request>
-absl::StatusOr<Message> AskFor(Session& session, std::string_view method, const Request& request) {
-  SLUIS_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Answer> answer,
-      session.CallAndWait({method, wire::Canonical(request), Uuid(), absl::ZeroDuration()}));
-  Message message;
-  if (!Parse(answer->response, message)) return Unreadable();
-  return message;
-}
 
 // ---- The values of fields ----
 
@@ -98,16 +43,71 @@ absl::Status WithField(absl::Status status, std::string_view field) {
   return WithMetadata(std::move(status), kFieldKey, field);
 }
 
-// Puts every value where it belongs, if it is the one that the log entry commits to.
+// A value that has to come, and what a log entry commits to.
+struct ExpectedValue {
+  size_t at = 0;
+  std::string_view commitment;
+};
+
+// Reads what became of the values that come after the decision. It has to be about this decision,
+// and about every such field of it: in a repeat, that the first answer released as well.
+absl::Status TakeDelivery(const Answer& answer, const v1::RequestFieldsAnswer& message,
+                          const v1::RequestFieldsAnswer* earlier,
+                          const v1::DeliveryAnswer& delivery, Decision& decision,
+                          std::map<std::string_view, ExpectedValue>& expected) {
+  const auto released_before = [&](const std::string& name) {
+    return earlier == nullptr ||
+           std::any_of(earlier->fields().begin(), earlier->fields().end(),
+                       [&](const v1::FieldAnswer& field) {
+                         return field.field() == name &&
+                                field.outcome() == policy::v1::FieldOutcome::RELEASE;
+                       });
+  };
+  int next = 0;
+  for (int i = 0; i < message.fields_size(); ++i) {
+    const v1::FieldAnswer& field = message.fields(i);
+    if (field.value_state() != v1::VALUE_STATE_AT_DELIVERY ||
+        field.outcome() != policy::v1::FieldOutcome::RELEASE || !released_before(field.field()))
+      continue;
+    if (next >= delivery.fields_size() || delivery.fields(next).field() != field.field()) {
+      return WithField(
+          DataLoss("DELIVERY_MISSING", "the answer does not say what became of a released value"),
+          field.field());
+    }
+    const v1::FieldDelivery& told = delivery.fields(next++);
+    FieldAnswer& out = decision.fields[static_cast<size_t>(i)];
+    out.delivery = v1::DeliveryOutcome::Id_IsValid(told.outcome())
+                       ? v1::DeliveryOutcome::Id_Name(told.outcome())
+                       : "UNKNOWN";
+    out.none_held = told.outcome() == v1::DeliveryOutcome::NONE_HELD;
+    if (told.outcome() == v1::DeliveryOutcome::DELIVERED) {
+      expected.emplace(field.field(),
+                       ExpectedValue{static_cast<size_t>(i), told.value_commitment()});
+    }
+  }
+  const bool same_decision = delivery.fields_size() == 0 ||
+                             (!answer.proof.entries.empty() &&
+                              answer.proof.entries.front().index == delivery.decision_index());
+  if (next != delivery.fields_size() || !same_decision)
+    return DataLoss("ANSWER_MISMATCH", "the delivery is not that of this decision");
+  return absl::OkStatus();
+}
+
+// Puts every value where it belongs, if it is the one that a log entry commits to.
 absl::Status TakeValues(const Answer& answer, const v1::RequestFieldsAnswer& message,
                         const v1::RequestFieldsAnswer* earlier, Decision& decision) {
-  std::map<std::string_view, size_t> expected;
+  std::map<std::string_view, ExpectedValue> expected;
   for (int i = 0; i < message.fields_size(); ++i) {
     const v1::FieldAnswer& field = message.fields(i);
     if (field.value_state() == v1::VALUE_STATE_DELIVERED &&
-        field.outcome() == policy::v1::FieldOutcome::RELEASE)
-      expected.emplace(field.field(), static_cast<size_t>(i));
+        field.outcome() == policy::v1::FieldOutcome::RELEASE) {
+      expected.emplace(field.field(),
+                       ExpectedValue{static_cast<size_t>(i), field.value_commitment()});
+    }
   }
+  v1::DeliveryAnswer delivery;
+  if (answer.parts.delivery && !Parse(*answer.parts.delivery, delivery)) return Unreadable();
+  SLUIS_RETURN_IF_ERROR(TakeDelivery(answer, message, earlier, delivery, decision, expected));
   for (const std::string_view bytes : answer.parts.values) {
     SLUIS_ASSIGN_OR_RETURN(const internal::ValueParts value, internal::OpenValue(bytes));
     const auto found = expected.find(value.field);
@@ -116,17 +116,16 @@ absl::Status TakeValues(const Answer& answer, const v1::RequestFieldsAnswer& mes
           DataLoss("VALUE_UNEXPECTED", "a value came for a field that was not released or had one"),
           value.field);
     }
-    const size_t at = found->second;
     const auto salt = audit::Salt::FromBytes(value.salt);
-    if (!salt.ok() || message.fields(static_cast<int>(at)).value_commitment() !=
-                          audit::CommitValue(*salt, value.content).bytes()) {
+    if (!salt.ok() ||
+        found->second.commitment != audit::CommitValue(*salt, value.content).bytes()) {
       return WithField(
           DataLoss("VALUE_COMMITMENT", "the value is not the one to which the log commits"),
           value.field);
     }
     v1::ValueContent content;
     if (!Parse(value.content, content)) return Unreadable();
-    decision.fields[at].value = internal::Read(content);
+    decision.fields[found->second.at].value = internal::Read(content);
     expected.erase(found);
   }
   // A repeat delivers what the first answer released as well.
@@ -366,6 +365,31 @@ absl::StatusOr<DepositFieldAnswer> Client::DepositField(const Context& context,
   return DepositFieldAnswer{sent.first.deposit_id(), std::move(sent.second)};
 }
 
+absl::StatusOr<DepositFieldAnswer> Client::KeepAtSource(const Context& context,
+                                                        const KeepAtSourceRequest& request) {
+  auto message = From<v1::KeepAtSourceRequest>(context);
+  message.set_casus_id(request.casus_id);
+  message.set_person_id(request.person_id);
+  message.set_field(request.field);
+  v1::ValueContent announced;
+  SLUIS_RETURN_IF_ERROR(internal::Write(
+      ValueContent{{}, request.value_date, request.labels, request.conditions}, announced));
+  message.set_value_date(announced.value_date());
+  if (announced.has_labels()) *message.mutable_labels() = announced.labels();
+  *message.mutable_conditions() = announced.conditions();
+  message.set_first_processed(internal::WriteDay(request.first_processed));
+  message.set_deposit_end(internal::WriteDay(request.deposit_end));
+  message.set_third_person(request.third_person);
+  message.set_visible_to_present(request.visible_to_present);
+  if (request.pseudonym_k_safe) message.set_form(policy::v1::Holding::PSEUDONIEM_K_SAFE);
+  message.set_min_cell(request.min_cell);
+  if (request.origin) internal::Write(*request.origin, *message.mutable_origin());
+  SLUIS_ASSIGN_OR_RETURN(
+      auto sent, Send<v1::KeepAtSourceAnswer>(*session_, "/sluis.v1.FieldService/KeepAtSource",
+                                              context, std::move(message)));
+  return DepositFieldAnswer{sent.first.deposit_id(), std::move(sent.second)};
+}
+
 absl::StatusOr<Done> Client::CorrectField(const Context& context,
                                           const CorrectFieldRequest& request) {
   auto message = From<v1::CorrectFieldRequest>(context);
@@ -404,12 +428,27 @@ absl::StatusOr<Done> Client::ConfirmConsent(const Context& context,
       *session_, "/sluis.v1.ConsentService/ConfirmConsent", context, std::move(message));
 }
 
-absl::StatusOr<Done> Client::WithdrawConsent(const Context& context,
-                                             const WithdrawConsentRequest& request) {
+absl::StatusOr<WithdrawConsentAnswer> Client::WithdrawConsent(
+    const Context& context, const WithdrawConsentRequest& request) {
   auto message = From<v1::WithdrawConsentRequest>(context);
   message.set_consent_id(request.consent_id);
-  return SendForNothing<v1::WithdrawConsentAnswer>(
-      *session_, "/sluis.v1.ConsentService/WithdrawConsent", context, std::move(message));
+  if (request.rights_role == RightsRole::kSelf) message.set_rights_role(v1::RIGHTS_ROLE_SELF);
+  if (request.rights_role == RightsRole::kRepresentative)
+    message.set_rights_role(v1::RIGHTS_ROLE_REPRESENTATIVE);
+  message.set_identity_established(request.identity_established);
+  SLUIS_ASSIGN_OR_RETURN(auto sent, (Send<v1::WithdrawConsentAnswer>(
+                                        *session_, "/sluis.v1.ConsentService/WithdrawConsent",
+                                        context, std::move(message))));
+  WithdrawConsentAnswer answer;
+  for (const v1::EarlierRelease& each : sent.first.earlier()) {
+    answer.earlier.push_back({each.entry(),
+                              each.field(),
+                              {each.recipient().partij(), each.recipient().hat()},
+                              internal::ReadDay(each.date())});
+  }
+  answer.more = sent.first.more();
+  answer.proof = std::move(sent.second);
+  return answer;
 }
 
 // ---- Facts ----

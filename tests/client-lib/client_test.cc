@@ -232,6 +232,66 @@ TEST_F(ClientTest, ConsentOpensAndClosesAField) {
   EXPECT_NE(Ask().outcome, Outcome::kRelease);
 }
 
+TEST_F(ClientTest, ThePersonConcerned) {
+  ASSERT_NO_FATAL_FAILURE(OpenCasus());
+  ASSERT_THAT(mediant_.DepositField(As("GGZ"), NewDeposit()).status(), IsOk());
+  const auto consent = mediant_.RecordConsent(As("GGZ"), {NewConsent()});
+  ASSERT_THAT(consent.status(), IsOk());
+  ASSERT_EQ(Ask().outcome, Outcome::kRelease);
+  const auto withdrawn = mediant_.WithdrawConsent(As("GGZ"), {consent->consent_id});
+  ASSERT_THAT(withdrawn.status(), IsOk());
+  ASSERT_EQ(withdrawn->earlier.size(), 1U);
+  EXPECT_EQ(withdrawn->earlier[0].recipient.partij, "P_ALMELO");
+  EXPECT_FALSE(withdrawn->more);
+
+  RecordInformedRequest informed;
+  informed.casus_id = casus_;
+  informed.person_id = mediant_person_;
+  informed.date = Day("2026-10-01");
+  informed.reference = "dossier 4";
+  const auto recorded = mediant_.RecordInformed(As("GGZ"), informed);
+  ASSERT_THAT(recorded.status(), IsOk());
+  EXPECT_FALSE(recorded->fact_id.empty());
+  EXPECT_FALSE(recorded->duty_done);
+  const auto duties = mediant_.ListDuties();
+  ASSERT_THAT(duties.status(), IsOk());
+  EXPECT_TRUE(duties->duties.empty());
+
+  PostponeInformingRequest postpone;
+  postpone.casus_id = casus_;
+  postpone.person_id = mediant_person_;
+  postpone.ground = "veiligheid";
+  postpone.owner = "iemand";
+  postpone.review_date = Day("2099-01-01");
+  postpone.reference = "dossier 4";
+  EXPECT_EQ(ReasonOf(mediant_.PostponeInforming(As("GGZ"), postpone).status()), "DUTY_UNKNOWN");
+  InzageReportRequest report;
+  report.person_id = mediant_person_;
+  report.rights_role = RightsRole::kSelf;
+  report.identity_established = true;
+  EXPECT_EQ(ReasonOf(mediant_.GetInzageReport(As("GGZ"), report).status()),
+            "NOT_AUTHORISED_PERSON");
+  AskCorrectionRequest ask;
+  ask.casus_id = casus_;
+  ask.person_id = mediant_person_;
+  ask.source = {"P_MEDIANT", "GGZ"};
+  ask.field = "signaleringsplan_bejegening";
+  ask.text = "het is anders";
+  EXPECT_EQ(ReasonOf(mediant_.AskCorrection(As("GGZ"), ask).status()), "NOT_AUTHORISED_PERSON");
+  AnswerCorrectionRequest answer{casus_, "REFUSED", "nee", 0};
+  EXPECT_EQ(ReasonOf(mediant_.AnswerCorrection(As("GGZ"), answer).status()), "CORRECTION_UNKNOWN");
+  answer.outcome = "MISSCHIEN";
+  EXPECT_EQ(ReasonOf(mediant_.AnswerCorrection(As("GGZ"), answer).status()), "MALFORMED");
+  EXPECT_EQ(ReasonOf(mediant_.GetCorrection(As("GGZ"), casus_).status()), "CORRECTION_UNKNOWN");
+  EXPECT_EQ(ReasonOf(mediant_.ListReviews(As("GGZ"), {}).status()), "NOT_AUTHORISED_PERSON");
+  EXPECT_EQ(ReasonOf(mediant_.CloseReview(As("GGZ"), {casus_, "LAWFUL", "terecht"}).status()),
+            "NOT_AUTHORISED_PERSON");
+  EXPECT_EQ(
+      ReasonOf(mediant_.ApproveEmergency(As("GGZ"), {casus_, mediant_person_, recorded->fact_id})
+                   .status()),
+      "FACT_UNKNOWN");
+}
+
 TEST_F(ClientTest, AConsentOfTheRecipientWaitsForTheSource) {
   ASSERT_NO_FATAL_FAILURE(OpenCasus());
   ASSERT_THAT(mediant_.DepositField(As("GGZ"), NewDeposit()).status(), IsOk());

@@ -14,13 +14,21 @@
 #include "sluis/client/call.h"
 #include "sluis/client/casus.h"
 #include "sluis/client/consent.h"
+#include "sluis/client/decision.h"
 #include "sluis/client/errors.h"
+#include "sluis/client/escalation.h"
 #include "sluis/client/fact.h"
 #include "sluis/client/field.h"
+#include "sluis/client/notification.h"
 #include "sluis/client/options.h"
+#include "sluis/client/person.h"
+#include "sluis/client/priority_list.h"
 #include "sluis/client/professional.h"
 #include "sluis/client/sharing.h"
+#include "sluis/client/signal.h"
+#include "sluis/client/source.h"
 #include "sluis/client/value.h"
+#include "sluis/client/wams.h"
 
 namespace sluis::client {
 
@@ -96,22 +104,105 @@ class Client {
 
   absl::StatusOr<DepositFieldAnswer> DepositField(const Context& context,
                                                   const DepositFieldRequest& request);
+  absl::StatusOr<DepositFieldAnswer> KeepAtSource(const Context& context,
+                                                  const KeepAtSourceRequest& request);
   absl::StatusOr<Done> CorrectField(const Context& context, const CorrectFieldRequest& request);
   absl::StatusOr<Done> WithdrawField(const Context& context, const WithdrawFieldRequest& request);
+
+  // ---- Values that we keep ourselves (source.h) ----
+
+  // Answers the broker's questions from now on, until the object ends: before this client does.
+  // Errors: OPTION_INVALID.
+  absl::StatusOr<std::unique_ptr<SourceAnswers>> AnswerQuestions(SourceOptions options,
+                                                                 SourceHandler handler);
 
   // ---- Consent (consent.h) ----
 
   absl::StatusOr<RecordConsentAnswer> RecordConsent(const Context& context,
                                                     const RecordConsentRequest& request);
   absl::StatusOr<Done> ConfirmConsent(const Context& context, const ConfirmConsentRequest& request);
-  absl::StatusOr<Done> WithdrawConsent(const Context& context,
-                                       const WithdrawConsentRequest& request);
+  absl::StatusOr<WithdrawConsentAnswer> WithdrawConsent(const Context& context,
+                                                        const WithdrawConsentRequest& request);
 
   // ---- Facts (fact.h) ----
 
   absl::StatusOr<RecordFactAnswer> RecordFact(const Context& context,
                                               const RecordFactRequest& request);
   absl::StatusOr<Done> WithdrawFact(const Context& context, const WithdrawFactRequest& request);
+
+  // ---- The person concerned (person.h) ----
+
+  absl::StatusOr<RecordInformedAnswer> RecordInformed(const Context& context,
+                                                      const RecordInformedRequest& request);
+  absl::StatusOr<PostponeInformingAnswer> PostponeInforming(
+      const Context& context, const PostponeInformingRequest& request);
+  absl::StatusOr<DutyPage> ListDuties(const ListDutiesRequest& request = {});
+  absl::StatusOr<ListReviewsAnswer> ListReviews(const Context& context,
+                                                const ListReviewsRequest& request);
+  absl::StatusOr<Done> CloseReview(const Context& context, const CloseReviewRequest& request);
+  absl::StatusOr<InzageReport> GetInzageReport(const Context& context,
+                                               const InzageReportRequest& request);
+  absl::StatusOr<AskCorrectionAnswer> AskCorrection(const Context& context,
+                                                    const AskCorrectionRequest& request);
+  absl::StatusOr<Done> AnswerCorrection(const Context& context,
+                                        const AnswerCorrectionRequest& request);
+  // Of the context, only the hat is used.
+  absl::StatusOr<Correction> GetCorrection(const Context& context,
+                                           const std::string& correction_id);
+  absl::StatusOr<ApproveEmergencyAnswer> ApproveEmergency(const Context& context,
+                                                          const ApproveEmergencyRequest& request);
+
+  // ---- The Wams track (wams.h) ----
+
+  absl::StatusOr<WamsReportAnswer> ReportWams(const Context& context,
+                                              const WamsReportRequest& request);
+  absl::StatusOr<WamsAnswer> RecordWamsInforming(const Context& context,
+                                                 const WamsInformingRequest& request);
+  absl::StatusOr<WamsAnswer> OpenWamsInquiry(const Context& context,
+                                             const WamsInquiryRequest& request);
+  absl::StatusOr<WamsAnswer> RecordWamsPart(const Context& context, const WamsPartRequest& request);
+  absl::StatusOr<WamsAnswer> TakeBackWamsPart(const Context& context,
+                                              const WamsTakeBackRequest& request);
+  absl::StatusOr<WamsAnswer> MoveWamsStage(const Context& context, const WamsStageRequest& request);
+  absl::StatusOr<WamsTrack> GetWamsTrack(const Context& context, const std::string& casus_id);
+
+  // ---- Signals (signal.h) ----
+
+  absl::StatusOr<SendSignalAnswer> SendSignal(const Context& context,
+                                              const SendSignalRequest& request);
+  absl::StatusOr<AnswerSignalAnswer> AnswerSignal(const Context& context,
+                                                  const AnswerSignalRequest& request);
+  absl::StatusOr<Signal> GetSignal(const Context& context, const std::string& signal_id);
+  // Those that the acting hat sent or received; with `open`, only those without an answer.
+  absl::StatusOr<SignalPage> ListSignals(const Context& context, bool open = false,
+                                         const Page& page = {});
+
+  // ---- Escalation (escalation.h) ----
+
+  absl::StatusOr<EscalateAnswer> Escalate(const Context& context, const EscalateRequest& request);
+
+  // ---- Prioritised casussen (priority_list.h) ----
+
+  absl::StatusOr<Done> PutCriteria(const Context& context, const PutCriteriaRequest& request);
+  absl::StatusOr<Done> PutOnList(const Context& context, const PutOnListRequest& request);
+  absl::StatusOr<Done> TakeOffList(const Context& context, const TakeOffListRequest& request);
+  absl::StatusOr<PriorityList> GetPriorityList(const std::string& tafel, const Page& page = {});
+
+  // ---- Decisions that are asked of us (decision.h) ----
+
+  absl::StatusOr<DecisionRequestPage> ListDecisionRequests(
+      const ListDecisionRequestsRequest& request = {}, const Page& page = {});
+  // Of the context, only hat and professional are used: motivations are for who decides.
+  absl::StatusOr<DecisionRequest> GetDecisionRequest(const Context& context, const std::string& id);
+  absl::StatusOr<DecideAnswer> Decide(const Context& context, const DecideRequest& request);
+
+  // ---- What happened that concerns us (notification.h) ----
+
+  // Hands over events from now on, until the object ends: before this client does. Errors:
+  // OPTION_INVALID.
+  absl::StatusOr<std::unique_ptr<Subscription>> Subscribe(SubscribeOptions options,
+                                                          NoticeHandler handler);
+  absl::StatusOr<NoticePage> ListNotices(const ListNoticesRequest& request = {});
 
   // ---- Professionals (professional.h) ----
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 
 #include "sluis/base/civil_date.h"
 #include "sluis/client/call.h"
+#include "sluis/client/sharing.h"
 
 // Consent of persons (proto/sluis/v1/consent.proto).
 namespace sluis::client {
@@ -49,6 +51,21 @@ struct ConfirmConsentRequest {
 
 struct WithdrawConsentRequest {
   std::string consent_id = {};
+  // On behalf of the person: decides what of the earlier releases is told.
+  RightsRole rights_role = RightsRole::kNone;
+  bool identity_established = false;
+};
+// A field that was released on the consent before; that stays lawful.
+struct EarlierRelease {
+  uint64_t entry = 0;
+  std::string field = {};
+  PartijHat recipient = {};
+  std::optional<CivilDate> date = {};
+};
+struct WithdrawConsentAnswer {
+  std::vector<EarlierRelease> earlier = {};
+  bool more = false;  // than were told
+  Proof proof = {};
 };
 
 }  // namespace sluis::client
