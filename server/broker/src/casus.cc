@@ -2,6 +2,8 @@
 #include <set>
 
 #include "core.h"
+#include "notify.h"
+#include "persons.h"
 
 #include "sluis/base/bsn.h"
 #include "sluis/crypto/crypto.h"
@@ -143,41 +145,7 @@ absl::Status CheckAdd(const v1::AddPersonRequest& request) {
   SLUIS_RETURN_IF_ERROR(intake::CheckId("casus_id", request.casus_id()).status());
   if (request.role() == policy::v1::PersonRole::PERSON_ROLE_UNSPECIFIED)
     return Malformed("role", "missing");
-  const v1::IdentifyingElements& elements = request.elements();
-  for (const auto& [field, text] :
-       std::initializer_list<std::pair<std::string_view, const std::string&>>{
-           {"elements.geslachtsnaam", elements.geslachtsnaam()},
-           {"elements.voornamen", elements.voornamen()},
-           {"elements.postcode", elements.postcode()},
-           {"elements.huisnummer", elements.huisnummer()}}) {
-    SLUIS_RETURN_IF_ERROR(intake::CheckOptionalText(field, text, 200));
-    if (request.bsn().empty() && !request.urgent() && IsBlank(text))
-      return Malformed(field, "missing");
-  }
-  if (request.bsn().empty() && !request.urgent() && elements.geboortedatum().empty()) {
-    return Malformed("elements.geboortedatum", "missing");
-  }
-  return intake::CheckOptionalDay("elements.geboortedatum", elements.geboortedatum());
-}
-
-// Rows 21 and 22 of the malformed requests: the number itself appears nowhere.
-absl::Status CheckBsn(const CommandContext& context, const std::string& bsn) {
-  const auto hat = context.policy.FindHat(context.hat);
-  if (!context.policy.convenant().hats(hat->index()).bsn_entitled()) {
-    return WithMetadata(PermissionDenied("BSN_NOT_ALLOWED", "this hat may not use the BSN"),
-                        kFieldKey, "bsn");
-  }
-  if (!IsWellFormedBsn(bsn)) {
-    return WithMetadata(
-        InvalidArgument("BSN_NOT_ALLOWED", "not nine digits that satisfy the 11-proef"), kFieldKey,
-        "bsn");
-  }
-  return absl::OkStatus();
-}
-
-void FillIn(std::string_view given, std::string* known) {
-  // What is known stays: another partij cannot rewrite it.
-  if (known->empty()) known->assign(given);
+  return CheckElements(request.elements(), request.bsn().empty() && !request.urgent());
 }
 
 absl::StatusOr<v1::AddPersonAnswer> Add(CommandContext& context,
@@ -188,28 +156,12 @@ absl::StatusOr<v1::AddPersonAnswer> Add(CommandContext& context,
       !TakesPart(casus, context.partij, context.moment.today)) {
     return NotAuthorised("only the opener and participants add persons");
   }
-  Uuid person;
-  if (request.bsn().empty()) {
-    SLUIS_ASSIGN_OR_RETURN(person, crypto::RandomUuid());
-    SLUIS_RETURN_IF_ERROR(context.core.options.vault->CreateKey(person));
-  } else {
-    SLUIS_RETURN_IF_ERROR(CheckBsn(context, request.bsn()));
-    SLUIS_ASSIGN_OR_RETURN(person, context.core.options.vault->PersonWithBsn(request.bsn()));
-  }
-  SLUIS_ASSIGN_OR_RETURN(const auto known, UnlessDestroyed(context.state.Person(person)));
-  store::v1::Person identity = known.value_or(store::v1::Person());
-  FillIn(request.bsn(), identity.mutable_bsn());
-  FillIn(request.elements().geslachtsnaam(), identity.mutable_geslachtsnaam());
-  FillIn(request.elements().voornamen(), identity.mutable_voornamen());
-  FillIn(request.elements().geboortedatum(), identity.mutable_geboortedatum());
-  FillIn(request.elements().postcode(), identity.mutable_postcode());
-  FillIn(request.elements().huisnummer(), identity.mutable_huisnummer());
-  // What protects the person is never taken away by a later call.
-  identity.set_bsn_verified(identity.bsn_verified() ||
-                            (!request.bsn().empty() && request.bsn_verified()));
-  identity.set_wilsonbekwaam(identity.wilsonbekwaam() || request.wilsonbekwaam());
-  identity.set_address_protected(identity.address_protected() || request.address_protected());
-  SLUIS_RETURN_IF_ERROR(context.state.PutPerson(person, identity));
+  store::v1::Person told = IdentityIn(request.elements());
+  told.set_bsn(request.bsn());
+  told.set_bsn_verified(request.bsn_verified());
+  told.set_wilsonbekwaam(request.wilsonbekwaam());
+  told.set_address_protected(request.address_protected());
+  SLUIS_ASSIGN_OR_RETURN(const Uuid person, KeepPerson(context, told));
   const std::string id = person.ToString();
   policy::v1::CasusPerson* in_casus = nullptr;
   for (auto& each : *casus.mutable_facts()->mutable_persons()) {
@@ -244,8 +196,7 @@ absl::Status CheckIdentify(const v1::IdentifyPersonRequest& request) {
 absl::StatusOr<v1::IdentifyPersonAnswer> Identify(CommandContext& context,
                                                   const v1::IdentifyPersonRequest& request) {
   SLUIS_RETURN_IF_ERROR(CheckBsn(context, request.bsn()));
-  SLUIS_ASSIGN_OR_RETURN(const Uuid person,
-                         context.core.options.vault->PersonWithBsn(request.bsn()));
+  SLUIS_ASSIGN_OR_RETURN(const Uuid person, PersonWithBsn(context, request.bsn()));
   SLUIS_RETURN_IF_ERROR(SetPseudonym(context, person));
   SLUIS_ASSIGN_OR_RETURN(const Uuid handle, context.state.MakeHandle(person, context.partij));
   v1::IdentifyPersonAnswer answer;
@@ -403,15 +354,40 @@ absl::StatusOr<v1::RemoveDeelnemerAnswer> Remove(CommandContext& context,
       list->DeleteSubrange(i, 1);
     }
   };
+  Notice notice = NoticeOf(NoticeType::DEELNEMER_REMOVED, casus_id);
+  notice.set_hat(request.deelnemer().hat());
+  notice.set_tafel(request.tafel());
   remove_from(casus.mutable_facts()->mutable_participants(), false);
   remove_from(casus.mutable_facts()->mutable_guests(), true);
   if (!refused.ok()) return refused;
   if (!found) return FailedPrecondition("NOT_PARTICIPANT", "no such participation");
   SLUIS_RETURN_IF_ERROR(context.state.PutCasus(casus_id, casus));
+  // Nobody else: who takes part is a field, asked like any other.
+  SLUIS_RETURN_IF_ERROR(Notify(context, request.deelnemer().partij(), std::move(notice)));
   return v1::RemoveDeelnemerAnswer();
 }
 
 // ---- ScaleCasus, AcceptScaling, CloseCasus ----
+
+// Tells the members of another phase, or of a proposed one (`accepting` holds hats then). In which
+// phase a casus is, is a field; only who can accept a phase is told which one it is.
+absl::Status NotifyPhase(CommandContext& context, const Uuid& casus_id, const Casus& casus,
+                         const google::protobuf::RepeatedPtrField<std::string>& accepting) {
+  Notice notice = NoticeOf(
+      accepting.empty() ? NoticeType::PHASE_CHANGED : NoticeType::SCALING_PROPOSED, casus_id);
+  for (const std::string& name : MembersOf(casus, context.moment.today)) {
+    notice.clear_phase();
+    const auto partij = context.policy.FindPartij(name);
+    if (partij) {
+      for (const std::string& hat : accepting) {
+        const auto id = context.policy.FindHat(hat);
+        if (id && context.policy.Holds(*partij, *id)) notice.set_phase(casus.proposed_phase());
+      }
+    }
+    SLUIS_RETURN_IF_ERROR(Notify(context, name, notice));
+  }
+  return absl::OkStatus();
+}
 
 const policy::v1::ScalingStep* StepFor(const CommandContext& context, const std::string& from,
                                        const std::string& to) {
@@ -450,6 +426,7 @@ absl::StatusOr<v1::ScaleCasusAnswer> Scale(CommandContext& context,
   }
   answer.set_phase(casus.facts().phase());
   SLUIS_RETURN_IF_ERROR(context.state.PutCasus(casus_id, casus));
+  SLUIS_RETURN_IF_ERROR(NotifyPhase(context, casus_id, casus, step->accepting_hats()));
   return answer;
 }
 
@@ -474,6 +451,7 @@ absl::StatusOr<v1::AcceptScalingAnswer> Accept(CommandContext& context,
   casus.mutable_facts()->set_phase(request.phase());
   casus.clear_proposed_phase();
   SLUIS_RETURN_IF_ERROR(context.state.PutCasus(casus_id, casus));
+  SLUIS_RETURN_IF_ERROR(NotifyPhase(context, casus_id, casus, {}));
   v1::AcceptScalingAnswer answer;
   answer.set_phase(request.phase());
   return answer;
@@ -510,6 +488,10 @@ absl::StatusOr<v1::CloseCasusAnswer> Close(CommandContext& context,
   casus.set_closed_on(context.moment.today.ToString());
   casus.add_reasons(request.reason());
   SLUIS_RETURN_IF_ERROR(context.state.PutCasus(casus_id, casus));
+  // Everybody who can see its status: those to whom a person was introduced too.
+  std::set<std::string> told = MembersOf(casus, context.moment.today);
+  for (const auto& introduction : casus.introductions()) told.insert(introduction.partij());
+  SLUIS_RETURN_IF_ERROR(NotifyAll(context, told, NoticeOf(NoticeType::CASUS_CLOSED, casus_id)));
   return v1::CloseCasusAnswer();
 }
 

@@ -16,6 +16,8 @@ namespace {
 using store::Table;
 
 constexpr size_t kEntrySize = 8;
+// The row that says what was deleted. It sorts before those of every partij.
+constexpr std::string_view kKeptFrom("\0", 1);
 constexpr size_t kPositionSize = kEntrySize + 4;
 
 std::string Prefix(std::string_view partij) {
@@ -52,6 +54,14 @@ absl::StatusOr<uint32_t> LastNumber(store::Reader& reader, std::string_view part
   if (documents.empty()) return 0;
   SLUIS_ASSIGN_OR_RETURN(const NoticeCursor last, CursorOf(documents.back().key));
   return last.number;
+}
+
+absl::StatusOr<uint64_t> KeptFrom(store::Reader& reader) {
+  SLUIS_ASSIGN_OR_RETURN(const auto value, reader.Get(Table::kNotice, kKeptFrom));
+  if (!value) return 0;
+  if (value->size() != kEntrySize)
+    return DataLoss("STORE_SYNC_FAILED", "a stored row of notices cannot be read");
+  return ReadU64(*value);
 }
 
 }  // namespace
@@ -95,6 +105,11 @@ absl::StatusOr<std::vector<StoredNotice>> ReadNotices(store::Reader& reader, vau
                            vault.Open(kBrokerOwner, UseOf(document.key), document.value));
     if (!stored.notice.ParseFromString(bytes))
       return DataLoss("SEAL_BROKEN", "a stored notice cannot be read");
+    if (stored.notice.time() == 0) {
+      SLUIS_ASSIGN_OR_RETURN(const auto entries, reader.Entries(stored.cursor.entry, 1));
+      if (!entries.empty() && entries.front().index == stored.cursor.entry)
+        stored.notice.set_time(entries.front().time);
+    }
     notices.push_back(std::move(stored));
   }
   return notices;
@@ -102,8 +117,14 @@ absl::StatusOr<std::vector<StoredNotice>> ReadNotices(store::Reader& reader, vau
 
 absl::StatusOr<size_t> DeleteNoticesBefore(store::Transaction& transaction, uint64_t entry,
                                            size_t limit) {
+  SLUIS_ASSIGN_OR_RETURN(const uint64_t kept_from, KeptFrom(transaction));
+  if (kept_from < entry) {
+    std::string value;
+    AppendU64(value, entry);
+    SLUIS_RETURN_IF_ERROR(transaction.Put(Table::kNotice, kKeptFrom, value));
+  }
   size_t deleted = 0;
-  std::string after;
+  std::string after(kKeptFrom);
   while (deleted < limit) {
     SLUIS_ASSIGN_OR_RETURN(const auto documents,
                            transaction.Scan(Table::kNotice, {}, after, limit - deleted));
@@ -122,6 +143,13 @@ absl::StatusOr<size_t> DeleteNoticesBefore(store::Transaction& transaction, uint
     }
   }
   return deleted;
+}
+
+absl::Status CheckCursor(store::Reader& reader, NoticeCursor cursor) {
+  SLUIS_ASSIGN_OR_RETURN(const uint64_t kept_from, KeptFrom(reader));
+  // Before the first of all there is nothing to miss that was promised.
+  if (cursor == NoticeCursor::Start() || cursor.entry + 1 >= kept_from) return absl::OkStatus();
+  return FailedPrecondition("CURSOR_EXPIRED", "notices after this cursor are no longer kept");
 }
 
 }  // namespace sluis::state

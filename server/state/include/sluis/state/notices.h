@@ -46,7 +46,8 @@ struct StoredNotice {
 
 // Tells the partij, when this transaction commits. Several notices of one entry are numbered
 // from 1. `notice.person_id` is the partij's own id of the person; see notice.proto for what may be
-// in it.
+// in it. Without a time it is read with that of the entry. Use cases call Notify() of the broker's
+// notify.h, which wakes the streams as well; else they find it within a second.
 absl::Status PutNotice(store::Transaction& transaction, vault::Vault& vault,
                        std::string_view partij, uint64_t entry, const store::v1::Notice& notice);
 
@@ -54,8 +55,11 @@ absl::Status PutNotice(store::Transaction& transaction, vault::Vault& vault,
 absl::StatusOr<std::vector<StoredNotice>> ReadNotices(store::Reader& reader, vault::Vault& vault,
                                                       std::string_view partij, NoticeCursor after,
                                                       size_t limit);
-// Deletes notices of entries before `entry`, of all partijen, at most `limit`. Returns how many.
+// Deletes notices of entries before `entry`, of all partijen, at most `limit`. Returns how many;
+// remembers that cursors before `entry` may have missed something.
 absl::StatusOr<size_t> DeleteNoticesBefore(store::Transaction& transaction, uint64_t entry,
                                            size_t limit);
+// Whether every notice after the cursor is still there. FAILED_PRECONDITION / CURSOR_EXPIRED.
+absl::Status CheckCursor(store::Reader& reader, NoticeCursor cursor);
 
 }  // namespace sluis::state
