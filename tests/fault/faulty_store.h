@@ -33,6 +33,7 @@ class FaultyStore final : public store::Store {
 
   absl::StatusOr<std::unique_ptr<store::Transaction>> Begin() override;
   absl::StatusOr<std::unique_ptr<store::Reader>> Read() override { return real_.Read(); }
+  absl::Status Scrub() override { return real_.Scrub(); }
 
  private:
   class FaultyTransaction;

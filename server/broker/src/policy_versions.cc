@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core.h"
+#include "operators.h"
 
 #include "sluis/base/errors.h"
 #include "sluis/base/status_macros.h"
@@ -21,13 +22,6 @@ using store::Table;
 using store::v1::PolicyVersion;
 
 constexpr size_t kMaxVersions = 10000;
-
-bool IsOperatorName(const std::string& name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  });
-}
 
 PolicyVersion VersionOf(const policy::Policy& policy, CivilDate from) {
   PolicyVersion version;
@@ -99,6 +93,13 @@ absl::Status NoSuchPolicy() {
 }
 
 }  // namespace
+
+bool IsOperatorName(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
 
 absl::Status Broker::ProposePolicy(const policy::Policy& policy, CivilDate from,
                                    const std::string& operator_id) {

@@ -314,4 +314,11 @@ absl::Status StateWriter::MakeVisible(std::string_view partij, const Uuid& casus
       casus.bytes());
 }
 
+absl::Status StateWriter::MakeInvisible(std::string_view partij, const Uuid& casus,
+                                        int64_t opened_at) {
+  return transaction_.Delete(
+      Table::kVisible,
+      Keyed(partij, absl::StrCat(Descending(opened_at), std::string(casus.bytes()))));
+}
+
 }  // namespace sluis::state

@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::array<std::string_view, kTableCount> kTables = {
     "casus",  "person",    "record",  "record_index", "deposit", "deposit_index", "professional",
-    "handle", "handle_of", "visible", "request",      "version", "counter",       "policy"};
+    "handle", "handle_of", "visible", "request",      "version", "counter",       "policy",
+    "notice", "inbox",     "duty",    "review",       "signal",  "list",          "job"};
 // Those that the first migration makes; later ones are made by later migrations.
 constexpr size_t kFirstTables = 13;
 
@@ -47,7 +48,10 @@ std::vector<std::string> Migrations() {
       "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL,"
       " checkpoint BLOB NOT NULL);"
       "INSERT INTO head VALUES (1, 0, x'');";
-  return {first, create("policy")};
+  std::string third;
+  for (const char* table : {"notice", "inbox", "duty", "review", "signal", "list", "job"})
+    third += create(table);
+  return {first, create("policy"), third};
 }
 
 // SQL per table, made once.
@@ -254,6 +258,7 @@ class SqliteStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Transaction>> Begin() override;
   absl::StatusOr<std::unique_ptr<Reader>> Read() override;
+  absl::Status Scrub() override;
 
   void EndWriting() {
     const MutexLock lock(mutex_);
@@ -280,7 +285,7 @@ class SqliteTransaction final : public Transaction {
  public:
   SqliteTransaction(SqliteStore& store, SqliteDb& db) : store_(store), db_(db), reading_(db) {}
   ~SqliteTransaction() override {
-    if (!committed_) static_cast<void>(db_.Execute("ROLLBACK"));
+    if (!committed_) static_cast<void>(db_.Run("ROLLBACK"));
     store_.EndWriting();
   }
   SqliteTransaction(const SqliteTransaction&) = delete;
@@ -309,17 +314,33 @@ class SqliteTransaction final : public Transaction {
   }
 
   absl::Status Put(Table table, std::string_view key, std::string_view value) override {
-    SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(SqlOf(table).put));
-    return statement.Bind(1, key).Bind(2, value).Run();
+    SLUIS_RETURN_IF_ERROR(BeforeChange(table, key));
+    return PutNow(table, key, value);
   }
   absl::Status Delete(Table table, std::string_view key) override {
-    SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(SqlOf(table).erase));
-    return statement.Bind(1, key).Run();
+    SLUIS_RETURN_IF_ERROR(BeforeChange(table, key));
+    return DeleteNow(table, key);
   }
-  absl::Status Mark() override { return RunFixed("SAVEPOINT mark"); }
-  absl::Status RollbackToMark() override { return RunFixed("ROLLBACK TO mark"); }
+  // Not a savepoint: while one is open SQLite copies every page before its first change, and there
+  // is one for each call of a batch, of which hardly any is rolled back.
+  absl::Status Mark() override {
+    marked_ = true;
+    undo_.clear();
+    return Usable();
+  }
+  absl::Status RollbackToMark() override {
+    if (!marked_) return Internal("NO_MARK", "there is no mark to return to");
+    while (!undo_.empty()) {
+      const Change& change = undo_.back();
+      SLUIS_RETURN_IF_ERROR(change.before ? PutNow(change.table, change.key, *change.before)
+                                          : DeleteNow(change.table, change.key));
+      undo_.pop_back();
+    }
+    return Usable();
+  }
 
   absl::Status AppendEntry(const EntryRow& entry, std::string_view event_id) override {
+    SLUIS_RETURN_IF_ERROR(EndMark());
     SLUIS_ASSIGN_OR_RETURN(
         auto statement, db_.Prepare("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
                                     " ?10, ?11, ?12, ?13)"));
@@ -339,6 +360,7 @@ class SqliteTransaction final : public Transaction {
         .Run();
   }
   absl::Status PutTile(const TileRow& tile) override {
+    SLUIS_RETURN_IF_ERROR(EndMark());
     SLUIS_ASSIGN_OR_RETURN(auto statement,
                            db_.Prepare("INSERT INTO tile VALUES (?1, ?2, ?3)"
                                        " ON CONFLICT (level, idx) DO UPDATE SET hashes = ?3"));
@@ -348,26 +370,59 @@ class SqliteTransaction final : public Transaction {
         .Run();
   }
   absl::Status PutHead(const HeadRow& head) override {
+    SLUIS_RETURN_IF_ERROR(EndMark());
     SLUIS_ASSIGN_OR_RETURN(auto statement,
                            db_.Prepare("UPDATE head SET size = ?1, checkpoint = ?2 WHERE id = 1"));
     return statement.Bind(1, static_cast<int64_t>(head.size)).Bind(2, head.checkpoint).Run();
   }
   absl::Status Commit() override {
-    SLUIS_RETURN_IF_ERROR(RunFixed("COMMIT"));
+    SLUIS_RETURN_IF_ERROR(db_.Run("COMMIT"));
     committed_ = true;
     return absl::OkStatus();
   }
 
  private:
-  absl::Status RunFixed(std::string_view sql) {
-    SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(sql));
-    return statement.Run();
+  // What a document was before its change.
+  struct Change {
+    Table table;
+    std::string key;
+    std::optional<std::string> before;
+  };
+
+  // An error that made SQLite end the transaction must not let the rest through by itself.
+  [[nodiscard]] absl::Status Usable() const {
+    if (db_.InTransaction()) return absl::OkStatus();
+    return Unavailable("STORE_FAILED", "the transaction has ended already");
+  }
+  absl::Status EndMark() {
+    marked_ = false;
+    undo_.clear();
+    return Usable();
+  }
+  absl::Status BeforeChange(Table table, std::string_view key) {
+    if (marked_) {
+      SLUIS_ASSIGN_OR_RETURN(auto before, reading_.Get(table, key));
+      undo_.push_back({table, std::string(key), std::move(before)});
+    }
+    return absl::OkStatus();
+  }
+  absl::Status PutNow(Table table, std::string_view key, std::string_view value) {
+    SLUIS_RETURN_IF_ERROR(Usable());
+    SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(SqlOf(table).put));
+    return statement.Bind(1, key).Bind(2, value).Run();
+  }
+  absl::Status DeleteNow(Table table, std::string_view key) {
+    SLUIS_RETURN_IF_ERROR(Usable());
+    SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(SqlOf(table).erase));
+    return statement.Bind(1, key).Run();
   }
 
   SqliteStore& store_;
   SqliteDb& db_;
   Reading reading_;
   bool committed_ = false;
+  bool marked_ = false;
+  std::vector<Change> undo_;
 };
 
 class SqliteReader final : public Reader {
@@ -375,7 +430,7 @@ class SqliteReader final : public Reader {
   SqliteReader(SqliteStore& store, std::unique_ptr<SqliteDb> db)
       : store_(store), db_(std::move(db)), reading_(*db_) {}
   ~SqliteReader() override {
-    static_cast<void>(db_->Execute("ROLLBACK"));
+    static_cast<void>(db_->Run("ROLLBACK"));
     store_.Return(std::move(db_));
   }
   SqliteReader(const SqliteReader&) = delete;
@@ -416,7 +471,7 @@ absl::StatusOr<std::unique_ptr<Transaction>> SqliteStore::Begin() {
     writing_ = true;
   }
   // From here on only this thread uses the writer.
-  absl::Status begun = writer_->Execute("BEGIN IMMEDIATE");
+  absl::Status begun = writer_->Run("BEGIN IMMEDIATE");
   if (!begun.ok()) {
     EndWriting();
     return begun;
@@ -436,11 +491,33 @@ absl::StatusOr<std::unique_ptr<Reader>> SqliteStore::Read() {
   if (db == nullptr) {
     SLUIS_ASSIGN_OR_RETURN(db, SqliteDb::Open(path_, SqliteDb::Mode::kReadOnly));
   }
-  SLUIS_RETURN_IF_ERROR(db->Execute("BEGIN"));
+  SLUIS_RETURN_IF_ERROR(db->Run("BEGIN"));
   auto reader = std::make_unique<SqliteReader>(*this, std::move(db));
   // The state of a SQLite transaction is that of its first read.
   SLUIS_RETURN_IF_ERROR(reader->Head().status());
   return reader;
+}
+
+absl::Status SqliteStore::Scrub() {
+  {
+    const MutexLock lock(mutex_);
+    while (writing_) written_.Wait(mutex_);
+    writing_ = true;
+  }
+  // secure_delete keeps the file itself clean; the write-ahead log still holds pages as they were.
+  // Nobody can write meanwhile, so it does not wait for long.
+  const auto truncated = [&]() -> absl::StatusOr<bool> {
+    SLUIS_RETURN_IF_ERROR(writer_->Execute("PRAGMA busy_timeout = 250"));
+    SLUIS_ASSIGN_OR_RETURN(auto statement, writer_->Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
+    SLUIS_ASSIGN_OR_RETURN(const bool row, statement.Step());
+    return row && statement.Int(0) == 0;
+  }();
+  const absl::Status patient = writer_->Execute("PRAGMA busy_timeout = 5000");
+  EndWriting();
+  SLUIS_RETURN_IF_ERROR(truncated.status());
+  SLUIS_RETURN_IF_ERROR(patient);
+  if (*truncated) return absl::OkStatus();
+  return Unavailable("STORE_LOCKED", "a reader keeps older pages of the store readable");
 }
 
 }  // namespace

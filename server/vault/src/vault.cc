@@ -169,9 +169,16 @@ absl::Status Vault::DestroyKey(const Uuid& owner) {
   }
   // The write-ahead log still holds the page as it was. That somebody else is reading is a result
   // here and no error.
-  SLUIS_ASSIGN_OR_RETURN(auto truncate, state_->db->Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
-  SLUIS_ASSIGN_OR_RETURN(const bool row, truncate.Step());
-  if (!row || truncate.Int(0) != 0) {
+  // Nobody gets at a key meanwhile, so it does not wait for long.
+  SLUIS_RETURN_IF_ERROR(state_->db->Execute("PRAGMA busy_timeout = 250"));
+  const auto truncated = [&]() -> absl::StatusOr<bool> {
+    SLUIS_ASSIGN_OR_RETURN(auto truncate, state_->db->Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
+    SLUIS_ASSIGN_OR_RETURN(const bool row, truncate.Step());
+    return row && truncate.Int(0) == 0;
+  }();
+  SLUIS_RETURN_IF_ERROR(state_->db->Execute("PRAGMA busy_timeout = 5000"));
+  SLUIS_RETURN_IF_ERROR(truncated.status());
+  if (!*truncated) {
     return Unavailable("STORE_LOCKED",
                        "the key is destroyed, but another process keeps its old page readable");
   }
@@ -200,6 +207,16 @@ absl::StatusOr<std::string> Vault::Open(const Uuid& owner, std::string_view use,
                                         std::string_view sealed) {
   SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
   return crypto::Open(*key, Context(owner, use), sealed);
+}
+
+absl::StatusOr<std::vector<std::string>> Vault::OpenAll(const Uuid& owner,
+                                                        const std::vector<Sealed>& documents) {
+  SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
+  std::vector<crypto::Sealed> sealed;
+  sealed.reserve(documents.size());
+  for (const Sealed& document : documents)
+    sealed.push_back({Context(owner, document.use), document.bytes});
+  return crypto::OpenAll(*key, sealed);
 }
 
 absl::StatusOr<SecretBytes> Vault::AnswerKey(const Uuid& owner, const Uuid& request_id) {

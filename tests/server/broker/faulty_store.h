@@ -158,6 +158,7 @@ class FaultyStore final : public store::Store {
     return std::make_unique<FaultyTransaction>(std::move(transaction), faults_);
   }
   absl::StatusOr<std::unique_ptr<store::Reader>> Read() override { return inner_->Read(); }
+  absl::Status Scrub() override { return inner_->Scrub(); }
 
  private:
   const std::unique_ptr<store::Store> inner_;

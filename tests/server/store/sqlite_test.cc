@@ -1,3 +1,5 @@
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -97,6 +99,46 @@ TEST(SqliteStoreTest, ANewerSchemaIsRefused) {
   ASSERT_THAT(Open(path)->Execute("INSERT INTO schema_version VALUES (1000, 'later')"), IsOk());
   EXPECT_THAT(OpenSqliteStore(path),
               IsError(absl::StatusCode::kFailedPrecondition, "STORE_TOO_NEW"));
+}
+
+TEST(SqliteStoreTest, WhatWasDeletedIsInNoFileAfterScrubbing) {
+  const TempDir directory;
+  const std::string path = directory.File("store.db");
+  const auto store = OpenSqliteStore(path);
+  ASSERT_THAT(store, IsOk());
+  const auto on_disk = [&](const std::string& text) {
+    std::ostringstream bytes;
+    for (const char* suffix : {"", "-wal", "-shm"})
+      bytes << std::ifstream(path + suffix, std::ios::binary).rdbuf();
+    return bytes.str().find(text) != std::string::npos;
+  };
+  const std::string secret(300, 'Q');
+  {
+    const auto transaction = *(*store)->Begin();
+    ASSERT_THAT(transaction->Put(Table::kDeposit, "a", secret), IsOk());
+    ASSERT_THAT(transaction->Put(Table::kDeposit, "b", "KEPT-KEPT"), IsOk());
+    ASSERT_THAT(transaction->Commit(), IsOk());
+  }
+  {
+    const auto transaction = *(*store)->Begin();
+    ASSERT_THAT(transaction->Delete(Table::kDeposit, "a"), IsOk());
+    ASSERT_THAT(transaction->Commit(), IsOk());
+  }
+  // The write-ahead log has it.
+  ASSERT_TRUE(on_disk(secret));
+  {
+    auto older = SqliteDb::Open(path, Mode::kReadOnly);
+    ASSERT_THAT(older, IsOk());
+    ASSERT_THAT((*older)->Execute("BEGIN; SELECT count(*) FROM deposit"), IsOk());
+    EXPECT_THAT((*store)->Scrub(), IsError(absl::StatusCode::kUnavailable, "STORE_LOCKED"));
+  }
+  ASSERT_THAT((*store)->Scrub(), IsOk());
+  EXPECT_FALSE(on_disk(secret));
+  EXPECT_TRUE(on_disk("KEPT-KEPT"));
+  // And it goes on.
+  const auto transaction = *(*store)->Begin();
+  ASSERT_THAT(transaction->Put(Table::kDeposit, "c", "x"), IsOk());
+  EXPECT_THAT(transaction->Commit(), IsOk());
 }
 
 TEST(SqliteStoreTest, OneProcessAtATime) {

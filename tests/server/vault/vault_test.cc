@@ -3,6 +3,7 @@
 #include <atomic>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -149,6 +150,28 @@ TEST_F(VaultTest, ADestroyedKeyIsOverwrittenInTheFiles) {
   ASSERT_THAT(vault_->DestroyKey(owner), IsOk());
   EXPECT_FALSE(on_disk());
   EXPECT_EQ(FileBytes(path_ + "-wal").size(), 0U);
+}
+
+// Pages that were split and joined again hold no copy either.
+TEST_F(VaultTest, DestroyedKeysLeaveNothingHoweverManyComeAndGo) {
+  std::mt19937_64 random(20261126);
+  std::vector<Uuid> living;
+  std::vector<std::string> destroyed;
+  for (int i = 0; i < 700; ++i) {
+    if (i < 200 || random() % 5 < 2) {
+      living.push_back(NewOwner());
+      continue;
+    }
+    const size_t at = random() % living.size();
+    destroyed.push_back(Wrapped(living[at]));
+    ASSERT_THAT(vault_->DestroyKey(living[at]), IsOk());
+    living.erase(living.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+  ASSERT_GT(destroyed.size(), 100U);
+  const std::string bytes = FileBytes(path_) + FileBytes(path_ + "-wal");
+  for (const std::string& wrapped : destroyed) EXPECT_EQ(bytes.find(wrapped), std::string::npos);
+  // They would have been found.
+  EXPECT_NE(bytes.find(Wrapped(living.front())), std::string::npos);
 }
 
 // Somebody who reads the file keeps the old page in the write-ahead log; that must not be silent.

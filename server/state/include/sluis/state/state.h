@@ -117,6 +117,7 @@ class StateWriter : public StateReader {
   // Lists the casus for the partij, in order of opening (microseconds since 1970); again does
   // nothing.
   absl::Status MakeVisible(std::string_view partij, const Uuid& casus, int64_t opened_at);
+  absl::Status MakeInvisible(std::string_view partij, const Uuid& casus, int64_t opened_at);
 
   absl::Status Touch(std::string_view version_key);
 

@@ -34,8 +34,15 @@ enum class Table : uint8_t {
   kVersion,  // what facts are read from → a counter
   kCounter,  // partij → its last partij_seq
   kPolicy,   // policy hash → policy that was proposed or approved
+  kNotice,   // partij ‖ 0 ‖ index of the entry ‖ number → what the partij is told
+  kInbox,    // partij ‖ 0 ‖ id → what waits for a decision of the partij
+  kDuty,     // partij ‖ 0 ‖ due day ‖ id → what the partij has yet to do
+  kReview,   // id → what a reviewer has yet to look at
+  kSignal,   // id → signal that came in as one message
+  kList,     // tafel ‖ 0 ‖ id → prioritised casus
+  kJob,      // name of a task of the broker itself → how far it is
 };
-inline constexpr int kTableCount = 14;
+inline constexpr int kTableCount = 21;
 
 struct Document {
   std::string key;
@@ -115,7 +122,9 @@ class Transaction : public Reader {
  public:
   virtual absl::Status Put(Table table, std::string_view key, std::string_view value) = 0;
   virtual absl::Status Delete(Table table, std::string_view key) = 0;
-  // Marks a point to which Rollback() returns; one at a time.
+  // Marks a point to which RollbackToMark() returns, for what is put and deleted after it; one at a
+  // time. An entry, tile or head that is written ends it. A failed rollback leaves the transaction
+  // unfit for anything but to be dropped.
   virtual absl::Status Mark() = 0;
   virtual absl::Status RollbackToMark() = 0;
 
@@ -139,6 +148,10 @@ class Store {
   virtual absl::StatusOr<std::unique_ptr<Transaction>> Begin() = 0;
   // The state at this moment. Cheap: connections are kept.
   virtual absl::StatusOr<std::unique_ptr<Reader>> Read() = 0;
+
+  // OK once what was deleted or replaced before stands in none of the store's files any more. Waits
+  // for readers of an older state. UNAVAILABLE / STORE_LOCKED: one of them stays; to be repeated.
+  virtual absl::Status Scrub() = 0;
 };
 
 }  // namespace sluis::store

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string_view>
+
+namespace sluis::broker {
+
+// Whether it can stand in the log as the name of an operator: 1-64 of [A-Za-z0-9._-].
+bool IsOperatorName(std::string_view name);
+
+}  // namespace sluis::broker
