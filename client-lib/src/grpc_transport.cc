@@ -3,6 +3,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,117 @@ absl::Status StatusOf(const grpc::Status& status, const Explain& explain) {
   }
 }
 
+class GrpcStream final : public OutStream {
+ public:
+  GrpcStream(grpc::GenericStub& stub, const std::string& method, StreamEvents& events,
+             const Explain& explain)
+      : call_(std::make_unique<Reactor>(events, explain)) {
+    stub.PrepareBidiStreamingCall(&call_->context, method, grpc::StubOptions(), call_.get());
+    call_->Begin();
+  }
+  ~GrpcStream() override {
+    Cancel();
+    call_->Wait();
+  }
+  void Send(std::string message) override { call_->Send(std::move(message)); }
+  void Cancel() override { call_->context.TryCancel(); }
+
+ private:
+  class Reactor final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+   public:
+    Reactor(StreamEvents& events, const Explain& explain) : events_(events), explain_(explain) {}
+
+    void Begin() {
+      // Held until over_: Send() comes from other threads.
+      AddHold();
+      StartRead(&in_);
+      StartCall();
+    }
+
+    void Send(std::string message) {
+      {
+        const MutexLock lock(mutex_);
+        if (over_) return;
+        waiting_.push_back(std::move(message));
+        if (writing_) return;
+        writing_ = true;
+        Take();
+        AddHold();  // it may be over before the write begins
+      }
+      StartWrite(&out_);
+      RemoveHold();
+    }
+
+    void OnReadDone(bool ok) override {
+      if (!ok) return LetGo();
+      auto bytes = BytesOf(in_);
+      if (!bytes.ok()) {
+        context.TryCancel();
+        return LetGo();
+      }
+      events_.OnMessage(*std::move(bytes));
+      in_.Clear();
+      StartRead(&in_);
+    }
+
+    void OnWriteDone(bool ok) override {
+      {
+        const MutexLock lock(mutex_);
+        if (!ok || over_ || waiting_.empty()) {
+          writing_ = false;
+          return;
+        }
+        Take();
+      }
+      StartWrite(&out_);
+    }
+
+    void OnDone(const grpc::Status& status) override {
+      events_.OnEnd(status.ok() ? absl::OkStatus() : StatusOf(status, explain_));
+      const MutexLock lock(mutex_);
+      done_ = true;
+      ended_.NotifyAll();
+    }
+
+    void Wait() {
+      const MutexLock lock(mutex_);
+      while (!done_) ended_.Wait(mutex_);
+    }
+
+    grpc::ClientContext context;
+
+   private:
+    void Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      const grpc::Slice slice(waiting_.front());
+      out_ = grpc::ByteBuffer(&slice, 1);
+      waiting_.pop_front();
+    }
+    // Nothing more is read, so nothing more is sent.
+    void LetGo() {
+      {
+        const MutexLock lock(mutex_);
+        if (over_) return;
+        over_ = true;
+        waiting_.clear();
+      }
+      RemoveHold();
+    }
+
+    StreamEvents& events_;
+    const Explain& explain_;
+    grpc::ByteBuffer in_;
+    grpc::ByteBuffer out_;  // of who set writing_
+    Mutex mutex_;
+    CondVar ended_;
+    std::deque<std::string> waiting_ ABSL_GUARDED_BY(mutex_);
+    bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+    bool over_ ABSL_GUARDED_BY(mutex_) = false;
+    bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  };
+
+  const std::unique_ptr<Reactor> call_;
+};
+
 class GrpcTransport final : public Transport {
  public:
   GrpcTransport(std::shared_ptr<grpc::Channel> channel, Explain explain)
@@ -91,6 +203,10 @@ class GrpcTransport final : public Transport {
                       const MutexLock lock(mutex_);
                       if (--under_way_ == 0) all_ended_.NotifyAll();
                     });
+  }
+
+  std::unique_ptr<OutStream> Open(std::string_view method, StreamEvents& events) override {
+    return std::make_unique<GrpcStream>(stub_, std::string(method), events, explain_);
   }
 
  private:

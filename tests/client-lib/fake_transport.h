@@ -14,6 +14,7 @@
 #include "transport.h"
 
 #include "sluis/audit/note.h"
+#include "sluis/base/errors.h"
 #include "sluis/client/client.h"
 #include "sluis/testing/transport.h"
 
@@ -61,6 +62,12 @@ class WireTransport final : public internal::Transport {
   void Call(std::string_view method, std::string request, absl::Time /*deadline*/,
             std::function<void(absl::StatusOr<std::string>)> done) override {
     wire_.Call(method, request, std::move(done));
+  }
+  // Streams are tested against a real broker.
+  std::unique_ptr<internal::OutStream> Open(std::string_view /*method*/,
+                                            internal::StreamEvents& events) override {
+    events.OnEnd(MakeError(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN", "no streams here"));
+    return nullptr;
   }
 
  private:

@@ -9,19 +9,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "caller.h"
+#include "gate.h"
+#include "generic_calls.h"
 #include "grpc_status.h"
 #include "partij_services.h"
 
 #include "sluis/base/errors.h"
 #include "sluis/logging/logging.h"
 #include "sluis/services/doors.h"
-#include "sluis/v1/audit.grpc.pb.h"
-#include "sluis/v1/casus.grpc.pb.h"
-#include "sluis/v1/consent.grpc.pb.h"
-#include "sluis/v1/fact.grpc.pb.h"
-#include "sluis/v1/field.grpc.pb.h"
-#include "sluis/v1/professional.grpc.pb.h"
 #include "sluis/v1/sharing.grpc.pb.h"
 
 namespace sluis::services {
@@ -35,266 +30,21 @@ using logging::Level;
 // Above this the transport itself refuses, and nothing can be recorded.
 constexpr int kTransportLimit = 4 << 20;
 
-// What every handler does: find out who calls, hand over the bytes, and answer when the broker
-// does.
-class Gate {
- public:
-  Gate(broker::Broker& broker, identity::TrustStore& trust, const config::Config& config)
-      : broker_(broker),
-        callers_(trust, config.test_data_only),
-        max_message_bytes_(static_cast<size_t>(config.max_message_bytes)) {}
-
-  ServerUnaryReactor* Run(const char* method, CallbackServerContext* context, const ByteBuffer* in,
-                          ByteBuffer* out) {
-    ServerUnaryReactor* const reactor = context->DefaultReactor();
-    const auto caller = callers_.Of(*context);
-    if (!caller.ok()) {
-      if (refused_.Allow()) {
-        logging::Log(Level::kWarn, "caller_refused",
-                     {{"reason", ReasonOf(caller.status())}, {"method", method}});
-      }
-      reactor->Finish(ToGrpc(caller.status()));
-      return reactor;
-    }
-    if (in->Length() > max_message_bytes_) {
-      const absl::Status why = WithMetadata(
-          ResourceExhausted("TOO_LARGE", "the message is larger than this broker accepts"), "limit",
-          absl::StrCat(max_message_bytes_));
-      broker_.Reject(*caller, why, [reactor](const absl::StatusOr<std::string>& answer) {
-        reactor->Finish(ToGrpc(answer.status()));
-      });
-      return reactor;
-    }
-    std::string request;
-    request.reserve(in->Length());
-    std::vector<grpc::Slice> slices;
-    if (!in->Dump(&slices).ok()) {
-      reactor->Finish(ToGrpc(Malformed("message", "cannot be read")));
-      return reactor;
-    }
-    for (const grpc::Slice& slice : slices)
-      request.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-    broker_.Call(method, *caller, std::move(request), absl::FromChrono(context->deadline()),
-                 [reactor, out](absl::StatusOr<std::string> answer) {
-                   if (!answer.ok()) {
-                     if (ReasonOf(answer.status()).empty()) {
-                       // Nobody outside learns what went wrong; the operator has to.
-                       logging::Log(Level::kError, "unexpected_error",
-                                    {{"code", absl::StatusCodeToString(answer.status().code())}});
-                     }
-                     reactor->Finish(ToGrpc(answer.status()));
-                     return;
-                   }
-                   const grpc::Slice slice(*answer);
-                   *out = ByteBuffer(&slice, 1);
-                   reactor->Finish(grpc::Status::OK);
-                 });
-    return reactor;
-  }
-
- private:
-  broker::Broker& broker_;
-  Callers callers_;
-  const size_t max_message_bytes_;
-  logging::RateLimit refused_{10};
-};
-
-// ---- One class a service, one line a call: raw bytes in, raw bytes out ----
-
-class CasusHandlers final
-    : public v1::CasusService::WithRawCallbackMethod_OpenCasus<
-          v1::CasusService::WithRawCallbackMethod_AddPerson<
-              v1::CasusService::WithRawCallbackMethod_IdentifyPerson<
-                  v1::CasusService::WithRawCallbackMethod_IntroducePerson<
-                      v1::CasusService::WithRawCallbackMethod_PlaceOnTafel<
-                          v1::CasusService::WithRawCallbackMethod_AddDeelnemer<
-                              v1::CasusService::WithRawCallbackMethod_RemoveDeelnemer<
-                                  v1::CasusService::WithRawCallbackMethod_ScaleCasus<
-                                      v1::CasusService::WithRawCallbackMethod_AcceptScaling<
-                                          v1::CasusService::WithRawCallbackMethod_CloseCasus<
-                                              v1::CasusService::WithRawCallbackMethod_GetCasus<
-                                                  v1::CasusService::
-                                                      WithRawCallbackMethod_ListCasussen<
-                                                          v1::CasusService::Service>>>>>>>>>>>> {
- public:
-  explicit CasusHandlers(Gate& gate) : gate_(gate) {}
-  ServerUnaryReactor* OpenCasus(CallbackServerContext* context, const ByteBuffer* in,
-                                ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/OpenCasus", context, in, out);
-  }
-  ServerUnaryReactor* AddPerson(CallbackServerContext* context, const ByteBuffer* in,
-                                ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/AddPerson", context, in, out);
-  }
-  ServerUnaryReactor* IdentifyPerson(CallbackServerContext* context, const ByteBuffer* in,
-                                     ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/IdentifyPerson", context, in, out);
-  }
-  ServerUnaryReactor* IntroducePerson(CallbackServerContext* context, const ByteBuffer* in,
-                                      ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/IntroducePerson", context, in, out);
-  }
-  ServerUnaryReactor* PlaceOnTafel(CallbackServerContext* context, const ByteBuffer* in,
-                                   ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/PlaceOnTafel", context, in, out);
-  }
-  ServerUnaryReactor* AddDeelnemer(CallbackServerContext* context, const ByteBuffer* in,
-                                   ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/AddDeelnemer", context, in, out);
-  }
-  ServerUnaryReactor* RemoveDeelnemer(CallbackServerContext* context, const ByteBuffer* in,
-                                      ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/RemoveDeelnemer", context, in, out);
-  }
-  ServerUnaryReactor* ScaleCasus(CallbackServerContext* context, const ByteBuffer* in,
-                                 ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/ScaleCasus", context, in, out);
-  }
-  ServerUnaryReactor* AcceptScaling(CallbackServerContext* context, const ByteBuffer* in,
-                                    ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/AcceptScaling", context, in, out);
-  }
-  ServerUnaryReactor* CloseCasus(CallbackServerContext* context, const ByteBuffer* in,
-                                 ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/CloseCasus", context, in, out);
-  }
-  ServerUnaryReactor* GetCasus(CallbackServerContext* context, const ByteBuffer* in,
-                               ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/GetCasus", context, in, out);
-  }
-  ServerUnaryReactor* ListCasussen(CallbackServerContext* context, const ByteBuffer* in,
-                                   ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.CasusService/ListCasussen", context, in, out);
-  }
-
- private:
-  Gate& gate_;
-};
-
+// The call that carries the load, registered by name: gRPC then reads its message together with its
+// headers. All others are GenericCalls.
 class SharingHandlers final
     : public v1::SharingService::WithRawCallbackMethod_RequestFields<v1::SharingService::Service> {
  public:
   explicit SharingHandlers(Gate& gate) : gate_(gate) {}
   ServerUnaryReactor* RequestFields(CallbackServerContext* context, const ByteBuffer* in,
                                     ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.SharingService/RequestFields", context, in, out);
-  }
-
- private:
-  Gate& gate_;
-};
-
-class FieldHandlers final
-    : public v1::FieldService::WithRawCallbackMethod_DepositField<
-          v1::FieldService::WithRawCallbackMethod_CorrectField<
-              v1::FieldService::WithRawCallbackMethod_WithdrawField<v1::FieldService::Service>>> {
- public:
-  explicit FieldHandlers(Gate& gate) : gate_(gate) {}
-  ServerUnaryReactor* DepositField(CallbackServerContext* context, const ByteBuffer* in,
-                                   ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.FieldService/DepositField", context, in, out);
-  }
-  ServerUnaryReactor* CorrectField(CallbackServerContext* context, const ByteBuffer* in,
-                                   ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.FieldService/CorrectField", context, in, out);
-  }
-  ServerUnaryReactor* WithdrawField(CallbackServerContext* context, const ByteBuffer* in,
-                                    ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.FieldService/WithdrawField", context, in, out);
-  }
-
- private:
-  Gate& gate_;
-};
-
-class ConsentHandlers final : public v1::ConsentService::WithRawCallbackMethod_RecordConsent<
-                                  v1::ConsentService::WithRawCallbackMethod_ConfirmConsent<
-                                      v1::ConsentService::WithRawCallbackMethod_WithdrawConsent<
-                                          v1::ConsentService::Service>>> {
- public:
-  explicit ConsentHandlers(Gate& gate) : gate_(gate) {}
-  ServerUnaryReactor* RecordConsent(CallbackServerContext* context, const ByteBuffer* in,
-                                    ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.ConsentService/RecordConsent", context, in, out);
-  }
-  ServerUnaryReactor* ConfirmConsent(CallbackServerContext* context, const ByteBuffer* in,
-                                     ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.ConsentService/ConfirmConsent", context, in, out);
-  }
-  ServerUnaryReactor* WithdrawConsent(CallbackServerContext* context, const ByteBuffer* in,
-                                      ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.ConsentService/WithdrawConsent", context, in, out);
-  }
-
- private:
-  Gate& gate_;
-};
-
-class FactHandlers final
-    : public v1::FactService::WithRawCallbackMethod_RecordFact<
-          v1::FactService::WithRawCallbackMethod_WithdrawFact<v1::FactService::Service>> {
- public:
-  explicit FactHandlers(Gate& gate) : gate_(gate) {}
-  ServerUnaryReactor* RecordFact(CallbackServerContext* context, const ByteBuffer* in,
-                                 ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.FactService/RecordFact", context, in, out);
-  }
-  ServerUnaryReactor* WithdrawFact(CallbackServerContext* context, const ByteBuffer* in,
-                                   ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.FactService/WithdrawFact", context, in, out);
-  }
-
- private:
-  Gate& gate_;
-};
-
-class ProfessionalHandlers final
-    : public v1::ProfessionalService::WithRawCallbackMethod_PutProfessional<
-          v1::ProfessionalService::WithRawCallbackMethod_ListProfessionals<
-              v1::ProfessionalService::Service>> {
- public:
-  explicit ProfessionalHandlers(Gate& gate) : gate_(gate) {}
-  ServerUnaryReactor* PutProfessional(CallbackServerContext* context, const ByteBuffer* in,
-                                      ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.ProfessionalService/PutProfessional", context, in, out);
-  }
-  ServerUnaryReactor* ListProfessionals(CallbackServerContext* context, const ByteBuffer* in,
-                                        ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.ProfessionalService/ListProfessionals", context, in, out);
-  }
-
- private:
-  Gate& gate_;
-};
-
-class AuditHandlers final
-    : public v1::AuditService::WithRawCallbackMethod_SearchEvents<
-          v1::AuditService::WithRawCallbackMethod_ReadEntries<
-              v1::AuditService::WithRawCallbackMethod_GetCheckpoint<
-                  v1::AuditService::WithRawCallbackMethod_GetInclusionProof<
-                      v1::AuditService::WithRawCallbackMethod_GetConsistencyProof<
-                          v1::AuditService::Service>>>>> {
- public:
-  explicit AuditHandlers(Gate& gate) : gate_(gate) {}
-  ServerUnaryReactor* SearchEvents(CallbackServerContext* context, const ByteBuffer* in,
-                                   ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.AuditService/SearchEvents", context, in, out);
-  }
-  ServerUnaryReactor* ReadEntries(CallbackServerContext* context, const ByteBuffer* in,
-                                  ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.AuditService/ReadEntries", context, in, out);
-  }
-  ServerUnaryReactor* GetCheckpoint(CallbackServerContext* context, const ByteBuffer* in,
-                                    ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.AuditService/GetCheckpoint", context, in, out);
-  }
-  ServerUnaryReactor* GetInclusionProof(CallbackServerContext* context, const ByteBuffer* in,
-                                        ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.AuditService/GetInclusionProof", context, in, out);
-  }
-  ServerUnaryReactor* GetConsistencyProof(CallbackServerContext* context, const ByteBuffer* in,
-                                          ByteBuffer* out) override {
-    return gate_.Run("/sluis.v1.AuditService/GetConsistencyProof", context, in, out);
+    ServerUnaryReactor* const reactor = context->DefaultReactor();
+    gate_.Run("/sluis.v1.SharingService/RequestFields", *context, *in,
+              [reactor, out](const absl::StatusOr<std::string>& answer) {
+                if (answer.ok()) *out = ToBuffer(*answer);
+                reactor->Finish(ToGrpc(answer.status()));
+              });
+    return reactor;
   }
 
  private:
@@ -352,13 +102,8 @@ struct PartijDoor::State {
       : gate(broker, trust, config), test_data_only(config.test_data_only) {}
   Gate gate;
   const bool test_data_only;
-  CasusHandlers casus{gate};
   SharingHandlers sharing{gate};
-  FieldHandlers field{gate};
-  ConsentHandlers consent{gate};
-  FactHandlers fact{gate};
-  ProfessionalHandlers professional{gate};
-  AuditHandlers audit{gate};
+  GenericCalls others{gate};
   int port = 0;
   std::unique_ptr<grpc::Server> server;
 };
@@ -380,15 +125,16 @@ absl::StatusOr<std::unique_ptr<PartijDoor>> PartijDoor::Open(const config::Confi
       static_cast<int>(absl::ToInt64Milliseconds(config.max_connection_age)));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
                              static_cast<int>(absl::ToInt64Milliseconds(config.drain)));
+  // A source's stream is silent until it is asked: whether it is still there is looked at, so that
+  // nobody waits for one that a firewall forgot. Our clients look at us as often.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 30'000);
   // Two brokers on one port would share its calls without telling anybody.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.RegisterService(&state->casus);
   builder.RegisterService(&state->sharing);
-  builder.RegisterService(&state->field);
-  builder.RegisterService(&state->consent);
-  builder.RegisterService(&state->fact);
-  builder.RegisterService(&state->professional);
-  builder.RegisterService(&state->audit);
+  builder.RegisterCallbackGenericService(&state->others);
   state->server = builder.BuildAndStart();
   if (state->server == nullptr || state->port == 0) {
     return Unavailable("PORT_TAKEN",
@@ -409,6 +155,7 @@ void PartijDoor::SetServing(bool serving) {
 
 void PartijDoor::Close(absl::Time deadline) {
   if (state_->server == nullptr) return;
+  state_->others.EndStreams();
   state_->server->Shutdown(ToChrono(deadline));
   state_->server->Wait();
 }

@@ -9,6 +9,8 @@
 #include "absl/time/time.h"
 
 #include "sluis/broker/broker.h"
+#include "sluis/broker/retention.h"
+#include "sluis/broker/scheduler.h"
 #include "sluis/config/config.h"
 #include "sluis/identity/trust_store.h"
 
@@ -64,6 +66,12 @@ struct AdminActions {
   std::function<absl::StatusOr<CivilDate>(const std::string& operator_id,
                                           const std::string& policy_hash_hex)>
       activate_policy;
+  // Empty text: today.
+  std::function<absl::StatusOr<broker::DestructionPlan>(const std::string& day)> plan_purge;
+  std::function<absl::StatusOr<broker::DestructionTotals>(const std::string& operator_id)>
+      run_purge;
+  std::function<absl::StatusOr<bool>(const broker::ErasureRequest&)> erase_person;
+  std::function<absl::StatusOr<std::vector<broker::JobStatus>>()> list_jobs;
 };
 
 // The door for operators: AdminService and health, without TLS, on loopback. As long as it is open
@@ -80,6 +88,9 @@ class AdminDoor {
   [[nodiscard]] int port() const;
   // What health says of the services for partijen.
   void SetServing(bool serving);
+  // What health says of the tasks of the broker, "sluis.jobs": whether the last runs of all went
+  // well.
+  void SetJobsServing(bool serving);
   void Close(absl::Time deadline);
 
  private:
