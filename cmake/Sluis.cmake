@@ -112,6 +112,9 @@ endfunction()
 # Debian's gRPC is not instrumented, so the thread sanitizer sees races in it that are none: its preset
 # leaves out every test with the label grpc. `tests_without_grpc` builds the others.
 option(SLUIS_TESTS_WITHOUT_GRPC "Leave out the tests with the label grpc" OFF)
+# Rooms that start no thread set SLUIS_ONE_THREAD for their tests: the thread sanitizer has nothing to
+# see there, and its short run leaves them out.
+option(SLUIS_TESTS_WITH_THREADS "Leave out the tests of rooms without threads" OFF)
 add_custom_target(tests_without_grpc)
 
 # sluis_use_mimalloc(<program>): its allocator instead of the C library's (docs/adr/0008-mimalloc.md).
@@ -135,12 +138,12 @@ function(sluis_test name)
   _sluis_common(${name})
   target_compile_definitions(${name} PRIVATE
     SLUIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SLUIS_BIN_DIR="${SLUIS_BIN_DIR}")
-  if("grpc" IN_LIST arg_LABELS)
-    if(SLUIS_TESTS_WITHOUT_GRPC)
-      set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
-      return()
-    endif()
-  else()
+  if((SLUIS_TESTS_WITHOUT_GRPC AND "grpc" IN_LIST arg_LABELS)
+     OR (SLUIS_TESTS_WITH_THREADS AND SLUIS_ONE_THREAD))
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
+  if(NOT "grpc" IN_LIST arg_LABELS)
     add_dependencies(tests_without_grpc ${name})
   endif()
   if(NOT arg_TIMEOUT)
