@@ -174,28 +174,61 @@ absl::StatusOr<std::string> Seal(const SecretBytes& key, std::string_view contex
   return out;
 }
 
-absl::StatusOr<std::string> Open(const SecretBytes& key, std::string_view context,
-                                 std::string_view sealed) {
-  if (key.size() != kKeyBytes || sealed.size() < kNonceBytes + kTagBytes) return Broken();
+namespace {
+
+// With a cipher that has the key.
+absl::StatusOr<std::string> OpenOne(EVP_CIPHER_CTX* cipher, std::string_view context,
+                                    std::string_view sealed) {
+  if (sealed.size() < kNonceBytes + kTagBytes) return Broken();
   const std::string_view nonce = sealed.substr(0, kNonceBytes);
   const std::string_view body = sealed.substr(kNonceBytes, sealed.size() - kNonceBytes - kTagBytes);
-  std::string tag(sealed.substr(sealed.size() - kTagBytes));
+  std::array<unsigned char, kTagBytes> tag{};
+  std::copy_n(Data(sealed) + sealed.size() - kTagBytes, kTagBytes, tag.begin());
   std::string out(body.size(), '\0');
-  const CipherInUse in_use;
-  EVP_CIPHER_CTX* const cipher = in_use.get();
   int written = 0;
   int last = 0;
-  if (EVP_DecryptInit_ex(cipher, Aes256Gcm(), nullptr, Data(key.Reveal()), Data(nonce)) != 1 ||
+  if (EVP_DecryptInit_ex(cipher, nullptr, nullptr, nullptr, Data(nonce)) != 1 ||
       EVP_DecryptUpdate(cipher, nullptr, &written, Data(context),
                         static_cast<int>(context.size())) != 1 ||
       EVP_DecryptUpdate(cipher, Data(out), &written, Data(body), static_cast<int>(body.size())) !=
           1 ||
-      EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, kTagBytes, Data(tag)) != 1 ||
+      EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) != 1 ||
       EVP_DecryptFinal_ex(cipher, Data(out) + written, &last) != 1) {
     Wipe(out);
     return Broken();
   }
   return out;
+}
+
+bool SetKey(EVP_CIPHER_CTX* cipher, const SecretBytes& key) {
+  return key.size() == kKeyBytes &&
+         EVP_DecryptInit_ex(cipher, Aes256Gcm(), nullptr, Data(key.Reveal()), nullptr) == 1;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> Open(const SecretBytes& key, std::string_view context,
+                                 std::string_view sealed) {
+  const CipherInUse in_use;
+  if (!SetKey(in_use.get(), key)) return Broken();
+  return OpenOne(in_use.get(), context, sealed);
+}
+
+absl::StatusOr<std::vector<std::string>> OpenAll(const SecretBytes& key,
+                                                 const std::vector<Sealed>& documents) {
+  const CipherInUse in_use;
+  if (!SetKey(in_use.get(), key)) return Broken();
+  std::vector<std::string> all;
+  all.reserve(documents.size());
+  for (const Sealed& document : documents) {
+    auto opened = OpenOne(in_use.get(), document.context, document.bytes);
+    if (!opened.ok()) {
+      for (std::string& plain : all) Wipe(plain);
+      return opened.status();
+    }
+    all.push_back(*std::move(opened));
+  }
+  return all;
 }
 
 absl::StatusOr<SecretBytes> DeriveKey(const SecretBytes& master, std::string_view label) {

@@ -2,9 +2,9 @@
 
 #include <sqlite3.h>
 
-#include <map>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 
 #include "sluis/base/errors.h"
@@ -14,7 +14,7 @@
 namespace sluis::store {
 
 struct SqliteDb::Cache {
-  std::map<std::string, sqlite3_stmt*, std::less<>> statements;
+  absl::flat_hash_map<std::string, sqlite3_stmt*> statements;
 };
 
 Statement::Statement(Statement&& other) noexcept
@@ -108,8 +108,15 @@ absl::Status SqliteDb::Execute(const std::string& sql) {
   return code == SQLITE_OK ? absl::OkStatus() : Error(code);
 }
 
+absl::Status SqliteDb::Run(std::string_view sql) {
+  SLUIS_ASSIGN_OR_RETURN(auto statement, Prepare(sql));
+  return statement.Run();
+}
+
+bool SqliteDb::InTransaction() const { return sqlite3_get_autocommit(db_) == 0; }
+
 absl::StatusOr<Statement> SqliteDb::Prepare(std::string_view sql) {
-  const auto found = cache_->statements.find(sql);
+  const auto found = cache_->statements.find(ToAbsl(sql));
   if (found != cache_->statements.end()) {
     if (sqlite3_stmt_busy(found->second) != 0)
       return Internal("STATEMENT_IN_USE", "a prepared statement is used twice at once");

@@ -24,6 +24,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::IsError;
 using testing::IsOk;
+using ::testing::Not;
 using ::testing::Optional;
 
 struct Backend {
@@ -218,6 +219,32 @@ TEST_P(StoreContractTest, RollbackToMarkUndoesWhatCameAfterIt) {
   ASSERT_THAT(transaction->Commit(), IsOk());
   EXPECT_THAT(Get("third"), Optional(std::string("v")));
   EXPECT_EQ(Get("fourth"), std::nullopt);
+}
+
+TEST_P(StoreContractTest, RollbackToMarkRestoresWhatWasChangedMoreThanOnce) {
+  const auto transaction = Begin();
+  ASSERT_THAT(transaction->Put(Table::kCasus, "kept", "v"), IsOk());
+  ASSERT_THAT(transaction->Mark(), IsOk());
+  ASSERT_THAT(transaction->Delete(Table::kCasus, "kept"), IsOk());
+  ASSERT_THAT(transaction->Put(Table::kCasus, "kept", "changed"), IsOk());
+  ASSERT_THAT(transaction->Put(Table::kPerson, "new", "v"), IsOk());
+  ASSERT_THAT(transaction->Delete(Table::kPerson, "new"), IsOk());
+  ASSERT_THAT(transaction->Delete(Table::kPerson, "never"), IsOk());
+  ASSERT_THAT(transaction->Put(Table::kPerson, "new", "again"), IsOk());
+  ASSERT_THAT(transaction->RollbackToMark(), IsOk());
+  EXPECT_THAT(Get(*transaction, "kept"), Optional(std::string("v")));
+  EXPECT_EQ(*transaction->Get(Table::kPerson, "new"), std::nullopt);
+  EXPECT_EQ(*transaction->Get(Table::kPerson, "never"), std::nullopt);
+}
+
+TEST_P(StoreContractTest, AnEntryEndsTheMark) {
+  const auto transaction = Begin();
+  EXPECT_THAT(transaction->RollbackToMark(), Not(IsOk()));
+  ASSERT_THAT(transaction->Mark(), IsOk());
+  ASSERT_THAT(transaction->Put(Table::kCasus, "k", "v"), IsOk());
+  ASSERT_THAT(transaction->AppendEntry(Entry(0), EventId(0)), IsOk());
+  EXPECT_THAT(transaction->RollbackToMark(), Not(IsOk()));
+  EXPECT_THAT(Get(*transaction, "k"), Optional(std::string("v")));
 }
 
 TEST_P(StoreContractTest, AReaderSeesTheMomentOfRead) {

@@ -87,6 +87,23 @@ TEST_F(VaultTest, OpensOnlyForItsOwnerAndUse) {
               IsError(absl::StatusCode::kNotFound, "KEY_DESTROYED"));
 }
 
+TEST_F(VaultTest, SeveralDocumentsOfAnOwnerOpenTogetherOrNotAtAll) {
+  const Uuid owner = NewOwner();
+  const std::string first = *vault_->Seal(owner, "first", "GEHEIM");
+  const std::string second = *vault_->Seal(owner, "second", "");
+  const std::string third = *vault_->Seal(owner, "third", std::string(5000, 'g'));
+  const auto all = vault_->OpenAll(owner, {{"first", first}, {"second", second}, {"third", third}});
+  ASSERT_THAT(all, IsOk());
+  EXPECT_EQ(*all, (std::vector<std::string>{"GEHEIM", "", std::string(5000, 'g')}));
+  EXPECT_THAT(*vault_->OpenAll(owner, {}), ::testing::IsEmpty());
+  const auto broken = IsError(absl::StatusCode::kDataLoss, "SEAL_BROKEN");
+  EXPECT_THAT(vault_->OpenAll(owner, {{"first", first}, {"third", second}}), broken);
+  EXPECT_THAT(vault_->OpenAll(owner, {{"first", first}, {"second", ""}}), broken);
+  EXPECT_THAT(vault_->OpenAll(NewOwner(), {{"first", first}}), broken);
+  EXPECT_THAT(vault_->OpenAll(NewId(), {{"first", first}}),
+              IsError(absl::StatusCode::kNotFound, "KEY_DESTROYED"));
+}
+
 TEST_F(VaultTest, AnyChangedByteIsFound) {
   const Uuid owner = NewOwner();
   const std::string sealed = *vault_->Seal(owner, "use", "GEHEIM");

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -29,6 +30,14 @@ absl::StatusOr<std::string> Seal(const SecretBytes& key, std::string_view contex
 // DATA_LOSS / SEAL_BROKEN for anything that Seal() with this key and context did not make.
 absl::StatusOr<std::string> Open(const SecretBytes& key, std::string_view context,
                                  std::string_view sealed);
+
+// Several documents under one key, which is set up once. All or none.
+struct Sealed {
+  std::string context;
+  std::string_view bytes;
+};
+absl::StatusOr<std::vector<std::string>> OpenAll(const SecretBytes& key,
+                                                 const std::vector<Sealed>& documents);
 
 // HKDF-SHA256 (RFC 5869) without salt: a key for one use, named by `label`.
 absl::StatusOr<SecretBytes> DeriveKey(const SecretBytes& master, std::string_view label);

@@ -58,6 +58,10 @@ class SqliteDb {
   ~SqliteDb();
 
   absl::Status Execute(const std::string& sql);
+  // The same for one statement that is run often: prepared once and kept.
+  absl::Status Run(std::string_view sql);
+  // Some errors end a transaction; what is executed then is a transaction by itself.
+  [[nodiscard]] bool InTransaction() const;
   // Prepared once per text and kept: texts are few and fixed. One use at a time, INTERNAL /
   // STATEMENT_IN_USE otherwise.
   absl::StatusOr<Statement> Prepare(std::string_view sql);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -52,6 +53,13 @@ class Vault {
                                    std::string_view plaintext);
   absl::StatusOr<std::string> Open(const Uuid& owner, std::string_view use,
                                    std::string_view sealed);
+  // Opens several documents of one owner; all or none.
+  struct Sealed {
+    std::string use;
+    std::string_view bytes;
+  };
+  absl::StatusOr<std::vector<std::string>> OpenAll(const Uuid& owner,
+                                                   const std::vector<Sealed>& documents);
 
   // The same for answers, each under a key of its own, derived from the owner's and the request_id.
   // One key must not seal more than 2^32 messages with random nonces (NIST SP 800-38D, 8.3), and
