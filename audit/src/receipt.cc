@@ -71,24 +71,40 @@ absl::StatusOr<TreeHead> ReceiptVerifier::Open(std::string_view checkpoint) {
   return result;
 }
 
-absl::Status ReceiptVerifier::Connect(const TreeHead& head, uint64_t other_size,
-                                      std::span<const Digest> proof) const {
-  const uint64_t trusted_size = history_.rbegin()->first;
-  const auto other = history_.find(other_size);
-  // A newer head must begin with all that was trusted, not merely with something older.
-  const bool connects =
-      other != history_.end() &&
-      (head.size < other_size || (head.size > trusted_size && other_size == trusted_size));
-  if (!connects) return ConsistencyNeeded(head.size, trusted_size);
-  const TreeHead other_head{.size = other->first, .root = other->second.root};
-  return OfProof(head.size < other_size ? VerifyConsistency(head, other_head, proof)
-                                        : VerifyConsistency(other_head, head, proof),
-                 "consistency");
+absl::Status ReceiptVerifier::Connect(const TreeHead& head, const Proofs& proofs) const {
+  const auto& [trusted_size, trusted] = *history_.rbegin();
+  const TreeHead trusted_head{.size = trusted_size, .root = trusted.root};
+  if (head.size > trusted_size) {
+    // A newer head must begin with all that was trusted, not merely with something older.
+    if (proofs.other_size == trusted_size)
+      return OfProof(VerifyConsistency(trusted_head, head, proofs.other), "consistency");
+    if (proofs.previous_from == trusted_size)
+      return OfProof(VerifyConsistency(trusted_head, head, proofs.previous), "previous");
+    return ConsistencyNeeded(head.size, trusted_size);
+  }
+  const auto other = history_.find(proofs.other_size);
+  if (other != history_.end() && other->first > head.size) {
+    const TreeHead newer{.size = other->first, .root = other->second.root};
+    return OfProof(VerifyConsistency(head, newer, proofs.other), "consistency");
+  }
+  // The next one may have come before it, with the proof that it continues this one.
+  const auto next = history_.upper_bound(head.size);
+  if (next->second.previous_from == head.size) {
+    const TreeHead newer{.size = next->first, .root = next->second.root};
+    return OfProof(VerifyConsistency(head, newer, next->second.previous), "previous");
+  }
+  return ConsistencyNeeded(head.size, trusted_size);
 }
 
-void ReceiptVerifier::Remember(const TreeHead& head, std::string_view checkpoint) {
-  history_.emplace(head.size, Remembered{.root = head.root, .checkpoint = std::string(checkpoint)});
+void ReceiptVerifier::Remember(const TreeHead& head, std::string_view checkpoint,
+                               const Proofs& proofs) {
+  history_.emplace(head.size,
+                   Remembered{.root = head.root,
+                              .checkpoint = std::string(checkpoint),
+                              .previous_from = proofs.previous_from,
+                              .previous = {proofs.previous.begin(), proofs.previous.end()}});
   history_order_.push_back(head.size);
+  ++history_changes_;
   while (history_.size() > kRememberedHeads) {
     // The one that has been here longest, but never the trusted one.
     const uint64_t oldest = history_order_.front();
@@ -101,23 +117,29 @@ void ReceiptVerifier::Remember(const TreeHead& head, std::string_view checkpoint
   }
 }
 
-absl::Status ReceiptVerifier::Believe(const TreeHead& head, std::string_view checkpoint,
-                                      uint64_t other_size, std::span<const Digest> proof) {
+absl::StatusOr<bool> ReceiptVerifier::Believe(const TreeHead& head, std::string_view checkpoint,
+                                              const Proofs& proofs) {
   const MutexLock lock(mutex_);
   const auto same_size = history_.find(head.size);
   if (same_size != history_.end()) {
-    if (same_size->second.root == head.root) return absl::OkStatus();
-    return Forked(head.size, same_size->second.checkpoint, checkpoint);
+    Remembered& remembered = same_size->second;
+    if (remembered.root != head.root) return Forked(head.size, remembered.checkpoint, checkpoint);
+    if (remembered.previous_from != 0 || proofs.previous_from == 0) return false;
+    // It was believed on another proof. Now it can prove what it continues.
+    remembered.previous_from = proofs.previous_from;
+    remembered.previous.assign(proofs.previous.begin(), proofs.previous.end());
+    ++history_changes_;
+    return true;
   }
-  if (!history_.empty()) SLUIS_RETURN_IF_ERROR(Connect(head, other_size, proof));
-  Remember(head, checkpoint);
-  return absl::OkStatus();
+  if (!history_.empty()) SLUIS_RETURN_IF_ERROR(Connect(head, proofs));
+  Remember(head, checkpoint, proofs);
+  return true;
 }
 
 absl::StatusOr<VerifiedReceipt> ReceiptVerifier::Verify(const Receipt& receipt,
                                                         const Digest& request,
                                                         const Digest& answer) {
-  VerifiedReceipt verified{.leaf = {}, .index = receipt.index, .head = {}};
+  VerifiedReceipt verified{.leaf = {}, .index = receipt.index, .head = {}, .new_head = false};
   SLUIS_ASSIGN_OR_RETURN(verified.leaf, DecodeLeaf(receipt.leaf));
   if (verified.leaf.request != request) {
     return DataLoss("RECEIPT_REQUEST", "the receipt is about another request");
@@ -131,15 +153,16 @@ absl::StatusOr<VerifiedReceipt> ReceiptVerifier::Verify(const Receipt& receipt,
       VerifyInclusion(verified.head, receipt.index, LeafHash(receipt.leaf), receipt.inclusion),
       "inclusion"));
   SLUIS_RETURN_IF_ERROR(Open(receipt.checkpoint).status());
-  SLUIS_RETURN_IF_ERROR(
-      Believe(verified.head, receipt.checkpoint, receipt.consistency_from, receipt.consistency));
+  SLUIS_ASSIGN_OR_RETURN(verified.new_head, Believe(verified.head, receipt.checkpoint,
+                                                    {receipt.consistency_from, receipt.consistency,
+                                                     receipt.previous_from, receipt.previous}));
   return verified;
 }
 
 absl::Status ReceiptVerifier::Extend(std::string_view checkpoint, uint64_t other_size,
                                      std::span<const Digest> proof) {
   SLUIS_ASSIGN_OR_RETURN(const TreeHead head, Open(checkpoint));
-  return Believe(head, checkpoint, other_size, proof);
+  return Believe(head, checkpoint, {other_size, proof, 0, {}}).status();
 }
 
 std::optional<std::string> ReceiptVerifier::trusted() const {
@@ -158,7 +181,7 @@ absl::Status ReceiptVerifier::Restore(std::string_view checkpoint) {
   SLUIS_ASSIGN_OR_RETURN(const TreeHead head, Open(checkpoint));
   const MutexLock lock(mutex_);
   if (history_.empty()) {
-    Remember(head, checkpoint);
+    Remember(head, checkpoint, {});
     return absl::OkStatus();
   }
   const auto& [size, trusted] = *history_.rbegin();
@@ -169,6 +192,11 @@ absl::Status ReceiptVerifier::Restore(std::string_view checkpoint) {
 size_t ReceiptVerifier::checkpoints_opened() const {
   const MutexLock lock(mutex_);
   return checkpoints_opened_;
+}
+
+uint64_t ReceiptVerifier::history_changes() const {
+  const MutexLock lock(mutex_);
+  return history_changes_;
 }
 
 }  // namespace sluis::audit

@@ -72,7 +72,17 @@ class FakeLog {
             .inclusion = tree_.Inclusion(index, size),
             .checkpoint = Checkpoint(size),
             .consistency_from = from,
-            .consistency = from == 0 ? std::vector<Digest>() : Consistency(from, size)};
+            .consistency = from == 0 ? std::vector<Digest>() : Consistency(from, size),
+            .previous_from = 0,
+            .previous = {}};
+  }
+  // The receipt of the last entry under the checkpoint at `size`, which came after that at
+  // `previous`; the client named a tree that it knew long ago.
+  Receipt Chained(uint64_t size, uint64_t previous, uint64_t from = 5) {
+    Receipt receipt = ReceiptOf(size - 1, size, from);
+    receipt.previous_from = previous;
+    receipt.previous = Consistency(previous, size);
+    return receipt;
   }
 
  private:
@@ -300,6 +310,97 @@ TEST_F(ReceiptVerifierTest, FarMoreCheckpointsThanAreRemembered) {
   EXPECT_EQ(verifier_.trusted(), log.Checkpoint(1500));
 }
 
+// ---- From checkpoint to checkpoint ----
+
+TEST_F(ReceiptVerifierTest, ThePreviousCheckpointLeadsToTheNext) {
+  ASSERT_THAT(verifier_.Restore(log_.Checkpoint(10)), IsOk());
+  for (uint64_t size = 13; size <= 100; size += 3) {
+    const auto verified = Verify(log_.Chained(size, size - 3));
+    ASSERT_THAT(verified, IsOk()) << size;
+    EXPECT_TRUE(verified->new_head);
+    EXPECT_EQ(verifier_.trusted(), log_.Checkpoint(size));
+    const auto again = Verify(log_.Chained(size, size - 3));
+    ASSERT_THAT(again, IsOk());
+    EXPECT_FALSE(again->new_head);
+  }
+}
+
+TEST_F(ReceiptVerifierTest, AMissingLinkIsWaitedFor) {
+  ASSERT_THAT(verifier_.Restore(log_.Checkpoint(10)), IsOk());
+  ASSERT_THAT(Verify(log_.Chained(12, 10)), IsOk());
+  const uint64_t before = verifier_.history_changes();
+  const auto needed = Verify(log_.Chained(16, 14));
+  ASSERT_THAT(needed, kNeeded);
+  EXPECT_EQ(MetadataOf(needed.status()).at("old_size"), "12");
+  EXPECT_EQ(MetadataOf(needed.status()).at("new_size"), "16");
+  EXPECT_EQ(verifier_.history_changes(), before);
+  EXPECT_EQ(verifier_.trusted(), log_.Checkpoint(12));
+  ASSERT_THAT(Verify(log_.Chained(14, 12)), IsOk());
+  EXPECT_GT(verifier_.history_changes(), before);
+  EXPECT_THAT(Verify(log_.Chained(16, 14)), IsOk());
+  EXPECT_EQ(verifier_.trusted(), log_.Checkpoint(16));
+}
+
+TEST_F(ReceiptVerifierTest, WhatWasOvertakenIsProvenByWhatCameAfterIt) {
+  ASSERT_THAT(verifier_.Restore(log_.Checkpoint(10)), IsOk());
+  ASSERT_THAT(Verify(log_.Chained(16, 14, 10)), IsOk());
+  ASSERT_THAT(Verify(log_.Chained(14, 12)), IsOk());
+  ASSERT_THAT(Verify(log_.Chained(12, 11)), IsOk());
+  EXPECT_EQ(verifier_.trusted(), log_.Checkpoint(16));
+  // A proof that was fetched believes the checkpoint; its receipt then tells what it continues.
+  ASSERT_THAT(verifier_.Extend(log_.Checkpoint(20), 16, log_.Consistency(16, 20)), IsOk());
+  ASSERT_THAT(Verify(log_.Chained(19, 18)), kNeeded);
+  const auto told = Verify(log_.Chained(20, 19));
+  ASSERT_THAT(told, IsOk());
+  EXPECT_TRUE(told->new_head);
+  EXPECT_THAT(Verify(log_.Chained(19, 18)), IsOk());
+}
+
+TEST_F(ReceiptVerifierTest, AFalseLinkIsRefused) {
+  ASSERT_THAT(verifier_.Restore(log_.Checkpoint(10)), IsOk());
+  ASSERT_THAT(Verify(log_.Chained(13, 10)), IsOk());
+  const Receipt good = log_.Chained(21, 13);
+  for (size_t bit = 0; bit < good.previous.size() * 256; ++bit) {
+    Receipt bad = good;
+    bad.previous[bit / 256] = FlipBit(good.previous[bit / 256], bit % 256);
+    const auto refused = Verify(bad);
+    ASSERT_THAT(refused, kMismatch) << bit;
+    EXPECT_EQ(MetadataOf(refused.status()).at("proof"), "previous");
+  }
+  for (size_t bit = 0; bit < 64; ++bit) {
+    Receipt bad = good;
+    bad.previous_from ^= uint64_t{1} << bit;
+    ASSERT_THAT(Verify(bad), kNeeded) << bit;
+  }
+  Receipt shorter = good;
+  shorter.previous.pop_back();
+  EXPECT_THAT(Verify(shorter), kShape);
+  EXPECT_EQ(verifier_.trusted(), log_.Checkpoint(13));
+  EXPECT_THAT(Verify(good), IsOk());
+}
+
+TEST_F(ReceiptVerifierTest, AForkCannotHideBehindALink) {
+  ASSERT_THAT(verifier_.Restore(log_.Checkpoint(10)), IsOk());
+  ASSERT_THAT(Verify(log_.Chained(30, 25, 10)), IsOk());
+  FakeLog other(100, 15);
+  // It continues what was trusted once, and itself, but not what is trusted now.
+  EXPECT_THAT(Verify(other.Chained(40, 10, 10)), kNeeded);
+  EXPECT_THAT(Verify(other.Chained(40, 35)), kNeeded);
+  EXPECT_THAT(Verify(other.Chained(40, 30)), kMismatch);
+  // The proof that came with 30 is for another 25.
+  EXPECT_THAT(Verify(other.Chained(25, 10, 10)), kMismatch);
+  EXPECT_THAT(Verify(other.Chained(30, 25, 10)), kForked);
+  EXPECT_THAT(Verify(log_.Chained(25, 10)), IsOk());
+  EXPECT_THAT(Verify(other.Chained(25, 10)), kForked);
+  // A link that was false when it came proves nothing later, not even what is true.
+  Receipt liar = log_.Chained(50, 45, 30);
+  liar.previous = other.Consistency(45, 50);
+  ASSERT_THAT(Verify(liar), IsOk());
+  EXPECT_THAT(Verify(other.Chained(45, 30, 30)), kMismatch);
+  EXPECT_THAT(Verify(log_.Chained(45, 30, 30)), kMismatch);
+  EXPECT_EQ(verifier_.trusted(), log_.Checkpoint(50));
+}
+
 // Fetches the proof that is asked for, as a client would, until the receipt verifies.
 absl::Status VerifyWithFetching(ReceiptVerifier& verifier, FakeLog& log, Mutex& log_mutex,
                                 const Receipt& receipt, std::atomic<int>& fetched) {
@@ -327,7 +428,12 @@ TEST_F(ReceiptVerifierTest, ManyThreadsAndReceiptsInAnyOrder) {
     std::vector<Receipt> receipts;
     uint64_t known = 0;
     for (uint64_t size = 5; size <= 100; size += 5) {
-      for (uint64_t i = size - 5; i < size; ++i) receipts.push_back(log_.ReceiptOf(i, size, known));
+      for (uint64_t i = size - 5; i < size; ++i) {
+        receipts.push_back(log_.ReceiptOf(i, size, known));
+        if (seed % 2 == 0 || size == 5) continue;
+        receipts.back().previous_from = size - 5;
+        receipts.back().previous = log_.Consistency(size - 5, size);
+      }
       if (size % 3 == 0) known = size;
     }
     // Not too far from their order, as with calls in flight together.
@@ -370,10 +476,12 @@ TEST_F(ReceiptVerifierTest, AForkIsFoundWhateverTheOrder) {
       const uint64_t size = 51 + random() % 50;
       const uint64_t index = random() % 40;
       const uint64_t from = random() % 2 == 0 ? verifier.trusted_head()->size : 40;
-      const bool ok = verifier
-                          .Verify(log.ReceiptOf(index, size, from), FakeLog::Request(index),
-                                  FakeLog::Answer(index))
-                          .ok();
+      Receipt receipt = log.ReceiptOf(index, size, from);
+      receipt.previous_from = 51 + random() % 49;
+      if (receipt.previous_from < size)
+        receipt.previous = log.Consistency(receipt.previous_from, size);
+      const bool ok =
+          verifier.Verify(receipt, FakeLog::Request(index), FakeLog::Answer(index)).ok();
       (&log == &log_ ? believed_log : believed_other) |= ok;
     }
     EXPECT_TRUE(believed_log || believed_other);

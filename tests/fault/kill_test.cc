@@ -116,6 +116,9 @@ Parts TakeApart(const std::string& response) {
     receipt.consistency_from = message.consistency_from();
     for (const std::string& hash : message.consistency())
       receipt.consistency.push_back(*audit::Digest::FromBytes(hash));
+    receipt.previous_from = message.previous_from();
+    for (const std::string& hash : message.previous())
+      receipt.previous.push_back(*audit::Digest::FromBytes(hash));
     parts.receipts.push_back(std::move(receipt));
   }
   return parts;

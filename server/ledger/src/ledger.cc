@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <thread>
 #include <utility>
@@ -152,8 +153,10 @@ struct Ledger::State {
     SLUIS_ASSIGN_OR_RETURN(const std::string signed_head,
                            audit::SignCheckpoint(options.origin, head, key));
     SLUIS_RETURN_IF_ERROR(transaction.PutHead({head.size, signed_head}));
+    SLUIS_ASSIGN_OR_RETURN(const BatchProofs proofs,
+                           ProveBatch(current.head().size, signed_head, appended));
     for (Item& item : batch) {
-      if (item.logged) SLUIS_RETURN_IF_ERROR(Prove(appended, signed_head, item));
+      if (item.logged) SLUIS_RETURN_IF_ERROR(Prove(appended, proofs, item));
     }
     SLUIS_RETURN_IF_ERROR(transaction.Commit());
     {
@@ -189,7 +192,8 @@ struct Ledger::State {
     }
     record.set_decided_at(absl::ToUnixMicros(moment.now));
     record.set_local_date(moment.today.days());
-    SLUIS_ASSIGN_OR_RETURN(const audit::Salt salt, audit::Salt::Generate());
+    SLUIS_ASSIGN_OR_RETURN(const std::string random, crypto::RandomBytes(audit::Salt::kSize));
+    SLUIS_ASSIGN_OR_RETURN(const audit::Salt salt, audit::Salt::FromBytes(random));
     SLUIS_ASSIGN_OR_RETURN(const Uuid event_id, crypto::TimeUuid(absl::ToUnixMillis(moment.now)));
     store::EntryRow row;
     record.SerializeToString(&row.record);
@@ -233,31 +237,62 @@ struct Ledger::State {
     return next;
   }
 
-  static absl::Status Prove(const LogTree::Batch& appended, const std::string& signed_head,
-                            Item& item) {
+  // What the receipts of a batch have in common.
+  struct BatchProofs {
+    std::string_view signed_head;
+    uint64_t previous_from = 0;
+    std::vector<Digest> previous;
+  };
+
+  static absl::StatusOr<BatchProofs> ProveBatch(uint64_t previous, std::string_view signed_head,
+                                                const LogTree::Batch& appended) {
+    BatchProofs proofs{signed_head, previous, {}};
+    if (previous != 0) {
+      SLUIS_ASSIGN_OR_RETURN(proofs.previous, appended.ConsistencyProof(previous));
+    }
+    return proofs;
+  }
+
+  static absl::Status Prove(const LogTree::Batch& appended, const BatchProofs& proofs, Item& item) {
     audit::Receipt& receipt = item.result->receipt;
     item.result->tree_size = appended.size();
-    receipt.checkpoint = signed_head;
+    receipt.checkpoint = proofs.signed_head;
     SLUIS_ASSIGN_OR_RETURN(receipt.inclusion, appended.InclusionProof(receipt.index));
+    receipt.previous_from = proofs.previous_from;
+    receipt.previous = proofs.previous;
     const uint64_t known = item.submission.known_tree_size;
-    // A size that this log never had proves nothing: the caller learns by the missing proof.
-    if (known == 0 || known > appended.size()) return absl::OkStatus();
+    // A size that this log never had proves nothing: the caller learns by the missing proof. The
+    // proof from the previous tree is there already.
+    if (known == 0 || known > appended.size() || known == proofs.previous_from)
+      return absl::OkStatus();
     receipt.consistency_from = known;
     SLUIS_ASSIGN_OR_RETURN(receipt.consistency, appended.ConsistencyProof(known));
     return absl::OkStatus();
   }
 
-  // Completions in chunks: many small tasks would cost more than they do.
-  void Complete(std::vector<Item> batch) const {
-    constexpr size_t kChunk = 8;
+  // In few chunks: each wakes a thread, and threads that answer callers of one connection at the
+  // same time are in each other's way.
+  void Complete(std::vector<Item> batch) {
+    constexpr size_t kChunk = 32;
+    if (batch.size() == 1 && batch.front().submission.prompt && NobodyWaits()) {
+      Item& item = batch.front();
+      return item.submission.done(std::move(item.result));
+    }
     for (size_t begin = 0; begin < batch.size(); begin += kChunk) {
-      auto chunk = std::make_shared<std::vector<Item>>();
-      for (size_t i = begin; i < std::min(batch.size(), begin + kChunk); ++i)
-        chunk->push_back(std::move(batch[i]));
+      const auto from = batch.begin() + static_cast<std::ptrdiff_t>(begin);
+      const auto to =
+          batch.begin() + static_cast<std::ptrdiff_t>(std::min(batch.size(), begin + kChunk));
+      auto chunk = std::make_shared<std::vector<Item>>(std::make_move_iterator(from),
+                                                       std::make_move_iterator(to));
       options.pool->Post([chunk] {
         for (Item& item : *chunk) item.submission.done(std::move(item.result));
       });
     }
+  }
+
+  bool NobodyWaits() {
+    const MutexLock lock(mutex);
+    return waiting.empty();
   }
 };
 

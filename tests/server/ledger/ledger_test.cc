@@ -339,6 +339,26 @@ TEST_F(LedgerTest, AReceiptProvesThatTheKnownTreeWasExtended) {
   EXPECT_THAT(unknown->receipt.consistency, IsEmpty());
 }
 
+TEST_F(LedgerTest, AReceiptProvesThatThePreviousTreeWasExtended) {
+  const auto first = RunPlain();
+  ASSERT_THAT(first, IsOk());
+  EXPECT_EQ(first->receipt.previous_from, 0U);
+  EXPECT_THAT(first->receipt.previous, IsEmpty());
+  audit::ReceiptVerifier verifier(std::string(kOrigin), {ledger_->verifier()});
+  ASSERT_THAT(verifier.Restore(first->receipt.checkpoint), IsOk());
+  for (uint64_t size = 1; size < 300; ++size) {
+    // Who names the previous tree gets its proof once.
+    const auto committed = RunPlain("P_A", size % 2 == 0 ? size : 1);
+    ASSERT_THAT(committed, IsOk());
+    EXPECT_EQ(committed->receipt.previous_from, size);
+    EXPECT_EQ(committed->receipt.consistency_from, size % 2 == 0 || size == 1 ? 0U : 1U);
+    ASSERT_THAT(verifier.Verify(committed->receipt, audit::HashRequest("request"),
+                                audit::HashAnswer("answer")),
+                IsOk())
+        << size;
+  }
+}
+
 TEST_F(LedgerTest, WhatIsLateIsNotRun) {
   std::atomic<bool> ran{false};
   const auto late = Run(

@@ -33,12 +33,18 @@ struct Receipt {
   // 0 and empty when the receipt carries none.
   uint64_t consistency_from = 0;
   std::vector<Digest> consistency;
+  // The proof that the tree of the checkpoint continues that of the log's previous one, of this
+  // size; 0 and empty when there was none.
+  uint64_t previous_from = 0;
+  std::vector<Digest> previous;
 };
 
 struct VerifiedReceipt {
   Leaf leaf;
   uint64_t index = 0;
   TreeHead head;  // of the checkpoint
+  // It told something new of the history: others may be believed now that were not before.
+  bool new_head = false;
 };
 
 // Verifies receipts of one log, and that everything that the log shows us belongs to one history.
@@ -50,9 +56,15 @@ struct VerifiedReceipt {
 //   - is newer, and proven to begin with the trusted tree; then it is the one trusted from now on.
 // The very first checkpoint is believed on its signature alone, unless Restore() came before it.
 //
-// Receipts may come in any order. Two receipts that both prove to extend the same earlier head do
-// not prove anything about each other: whichever comes second needs a proof of its own, and asks
-// for it with CONSISTENCY_NEEDED. Answer that with Extend() and verify the receipt again.
+// Each receipt may bring two proofs: one from what its receiver said it knew, and one from the
+// log's previous checkpoint. The first serves who asks one thing at a time. Two receipts that both
+// prove to extend the same earlier head prove nothing about each other; there the second kind
+// leads from checkpoint to checkpoint. It is kept with its head, because it also proves the
+// previous one when that comes later.
+//
+// Receipts may come in any order. One whose checkpoint is not connected yet asks for a proof with
+// CONSISTENCY_NEEDED. It can be verified again once another receipt brought a new head, or after
+// Extend() with a proof that was fetched.
 //
 // Threads. All functions may be called from several threads at once. Each distinct checkpoint's
 //          signature is verified once, by the first caller; others with the same one wait for it.
@@ -76,7 +88,8 @@ class ReceiptVerifier {
   //   DATA_LOSS            LOG_FORKED          a head of the same size with another root is
   //                                            remembered (metadata: size, remembered, conflicting:
   //                                            both checkpoints, which together are the evidence);
-  //   PROOF_SHAPE, PROOF_MISMATCH              as VerifyConsistency (metadata: proof=consistency);
+  //   PROOF_SHAPE, PROOF_MISMATCH              as VerifyConsistency (metadata: proof=consistency,
+  //                                            or proof=previous);
   //   FAILED_PRECONDITION  CONSISTENCY_NEEDED  the receipt does not connect its checkpoint with the
   //                                            trusted head (metadata: old_size, new_size of the
   //                                            proof to fetch).
@@ -100,20 +113,34 @@ class ReceiptVerifier {
 
   // How many signatures were verified so far.
   [[nodiscard]] size_t checkpoints_opened() const;
+  // How often something was learnt of the history. As long as it stays the same, a receipt for
+  // which CONSISTENCY_NEEDED was the answer gets the same answer again.
+  [[nodiscard]] uint64_t history_changes() const;
 
  private:
   struct Opening;
   struct Remembered {
     Digest root;
     std::string checkpoint;
+    // As in its receipt; not verified before it is used.
+    uint64_t previous_from = 0;
+    std::vector<Digest> previous;
+  };
+  // What a receipt brings to connect its checkpoint.
+  struct Proofs {
+    uint64_t other_size = 0;
+    std::span<const Digest> other;
+    uint64_t previous_from = 0;
+    std::span<const Digest> previous;
   };
 
   absl::StatusOr<TreeHead> Open(std::string_view checkpoint);
-  absl::Status Believe(const TreeHead& head, std::string_view checkpoint, uint64_t other_size,
-                       std::span<const Digest> proof);
-  absl::Status Connect(const TreeHead& head, uint64_t other_size,
-                       std::span<const Digest> proof) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Remember(const TreeHead& head, std::string_view checkpoint)
+  // Whether the head is a new one.
+  absl::StatusOr<bool> Believe(const TreeHead& head, std::string_view checkpoint,
+                               const Proofs& proofs);
+  absl::Status Connect(const TreeHead& head, const Proofs& proofs) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Remember(const TreeHead& head, std::string_view checkpoint, const Proofs& proofs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string origin_;
@@ -128,6 +155,7 @@ class ReceiptVerifier {
   // By size, all of one history; the last one is trusted.
   std::map<uint64_t, Remembered> history_ ABSL_GUARDED_BY(mutex_);
   std::deque<uint64_t> history_order_ ABSL_GUARDED_BY(mutex_);
+  uint64_t history_changes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace sluis::audit

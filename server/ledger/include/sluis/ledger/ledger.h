@@ -77,6 +77,9 @@ struct Submission {
   std::function<absl::StatusOr<Draft>(store::Transaction&, const Moment&)> apply;
   // Runs on a thread of the pool, after the entry is durable, or with why it is not. Once.
   std::function<void(absl::StatusOr<Committed>)> done;
+  // `done` is short and waits for nothing. Then it may run on the committer's thread when nobody
+  // else is waiting, which spares a lone caller a change of threads.
+  bool prompt = false;
   // The receipt proves that its tree extends the one of this size; 0: no proof.
   uint64_t known_tree_size = 0;
   // Not begun after this.
