@@ -20,6 +20,7 @@ using google::protobuf::io::CodedInputStream;
 constexpr int kAnswer = 1;
 constexpr int kValues = 2;
 constexpr int kEarlier = 3;
+constexpr int kDelivery = 4;
 constexpr int kReceipts = 15;
 
 absl::Status Unreadable() {
@@ -78,6 +79,9 @@ absl::StatusOr<Envelope> OpenEnvelope(std::string_view response) {
     SLUIS_ASSIGN_OR_RETURN(envelope.earlier->answer, Single(inner, 1));
     SLUIS_ASSIGN_OR_RETURN(envelope.earlier->receipt, Single(inner, 2));
   }
+  if (fields.contains(kDelivery)) {
+    SLUIS_ASSIGN_OR_RETURN(envelope.delivery, Single(fields, kDelivery));
+  }
   envelope.receipts = std::move(fields[kReceipts]);
   return envelope;
 }
@@ -99,7 +103,8 @@ absl::StatusOr<audit::Receipt> ReadReceipt(std::string_view bytes) {
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return malformed();
   auto inclusion = ReadDigests(message.inclusion());
   auto consistency = ReadDigests(message.consistency());
-  if (!inclusion.ok() || !consistency.ok()) return malformed();
+  auto previous = ReadDigests(message.previous());
+  if (!inclusion.ok() || !consistency.ok() || !previous.ok()) return malformed();
   audit::Receipt receipt;
   receipt.leaf = message.leaf();
   receipt.index = message.index();
@@ -107,6 +112,8 @@ absl::StatusOr<audit::Receipt> ReadReceipt(std::string_view bytes) {
   receipt.checkpoint = message.checkpoint();
   receipt.consistency_from = message.consistency_from();
   receipt.consistency = *std::move(consistency);
+  receipt.previous_from = message.previous_from();
+  receipt.previous = *std::move(previous);
   return receipt;
 }
 

@@ -22,6 +22,8 @@ struct Envelope {
     std::string_view receipt;
   };
   std::optional<Earlier> earlier;
+  // A second answer, about what became of the values of the first.
+  std::optional<std::string_view> delivery;
   std::vector<std::string_view> receipts;
 };
 

@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "sluis/base/errors.h"
 #include "sluis/base/status_macros.h"
 #include "sluis/client/errors.h"
+#include "sluis/log/v1/record.pb.h"
 #include "sluis/v1/audit.pb.h"
 #include "sluis/wire/message.h"
 #include "sluis/wire/status.h"
@@ -66,6 +68,11 @@ bool MayBeRecorded(const absl::Status& error) {
     default:
       return true;
   }
+}
+
+bool IsDelivery(const audit::Leaf& leaf) {
+  return leaf.kind == log::v1::EventKind::DELIVERED ||
+         leaf.kind == log::v1::EventKind::NOT_DELIVERED;
 }
 
 uint64_t SizeIn(const absl::Status& needed, const char* key) {
@@ -207,11 +214,17 @@ void Session::OnAnswer(const CallPtr& call, absl::StatusOr<std::string> raw) {
   if (envelope.receipts.empty()) {
     return Finish(call, DataLoss("RECEIPT_MISSING", "the answer came without proof"));
   }
+  // The second answer has an entry of its own.
+  if (envelope.delivery && envelope.receipts.size() != 2)
+    return Finish(call, DataLoss("RECEIPT_MISSING", "the delivery came without proof"));
   const audit::Digest answer = HashOf(call->ask.request_id, envelope.answer);
-  for (const std::string_view bytes : envelope.receipts) {
-    auto receipt = ReadReceipt(bytes);
+  for (size_t i = 0; i < envelope.receipts.size(); ++i) {
+    auto receipt = ReadReceipt(envelope.receipts[i]);
     if (!receipt.ok()) return Finish(call, receipt.status());
-    call->checks.push_back({*std::move(receipt), answer, false});
+    const bool delivery = envelope.delivery && i == 1;
+    call->checks.push_back({*std::move(receipt),
+                            delivery ? HashOf(call->ask.request_id, *envelope.delivery) : answer,
+                            false, delivery});
   }
   // After the others, whose checkpoint it shares.
   if (envelope.earlier) {
@@ -224,17 +237,32 @@ void Session::OnAnswer(const CallPtr& call, absl::StatusOr<std::string> raw) {
 }
 
 void Session::Verify(const CallPtr& call) {
+  std::vector<CallPtr> helped;
+  VerifyOne(call, helped);
+  while (!helped.empty()) {
+    const CallPtr next = std::move(helped.back());
+    helped.pop_back();
+    VerifyOne(next, helped);
+  }
+}
+
+void Session::VerifyOne(const CallPtr& call, std::vector<CallPtr>& helped) {
   while (call->checked < call->checks.size()) {
     if (HeldBack(call)) return;
     const Check& check = call->checks[call->checked];
+    const uint64_t changes = verifier_.history_changes();
     auto verified = verifier_.Verify(check.receipt, call->request, check.answer);
     if (!verified.ok()) {
       if (ReasonOf(verified.status()) == "CONSISTENCY_NEEDED" && call->fetches < kFetches) {
-        if (BeginFetch(call)) Fetch(call, verified.status());
-        return;
+        if (Connect(call, verified.status(), changes)) return;
+        continue;
       }
       return Finish(call,
                     Explained(verified.status(), options_.origin.find(' ') != std::string::npos));
+    }
+    // Bytes of one kind of answer could be read as those of the other.
+    if (call->error.ok() && IsDelivery(verified->leaf) != check.delivery) {
+      return Finish(call, DataLoss("RECEIPT_KIND", "the entry is one of another kind"));
     }
     Entry entry;
     entry.index = verified->index;
@@ -257,6 +285,7 @@ void Session::Verify(const CallPtr& call) {
             WithMetadata(std::move(call->error), "log_index", std::to_string(entry.index));
       }
     }
+    if (verified->new_head) TakeHelped(check.receipt, verified->head.size, helped);
     ++call->checked;
   }
   Finish(call, absl::OkStatus());
@@ -295,30 +324,59 @@ absl::Status Session::Extend(std::string_view checkpoint, uint64_t old_size, uin
   return verifier_.Extend(checkpoint, head.size == old_size ? new_size : old_size, proof);
 }
 
-bool Session::HeldBack(const CallPtr& call) {
-  const MutexLock lock(mutex_);
-  if (fetching_) held_back_.push_back(call);
-  return fetching_;
+void Session::HoldBack(const CallPtr& call) {
+  const auto head = audit::ReadCheckpointUnverified(call->checks[call->checked].receipt.checkpoint,
+                                                    options_.origin);
+  call->size = head.ok() ? head->size : 0;
+  held_back_.push_back(call);
 }
 
-bool Session::BeginFetch(const CallPtr& call) {
+bool Session::HeldBack(const CallPtr& call) {
   const MutexLock lock(mutex_);
-  if (fetching_) {
-    held_back_.push_back(call);
-    return false;
-  }
-  fetching_ = true;
+  if (fetching_ != Fetching::kAlone) return false;
+  HoldBack(call);
   return true;
 }
 
-void Session::EndFetch() {
-  std::deque<CallPtr> held_back;
+bool Session::Connect(const CallPtr& call, const absl::Status& needed, uint64_t changes) {
   {
     const MutexLock lock(mutex_);
-    fetching_ = false;
-    held_back.swap(held_back_);
+    if (verifier_.history_changes() != changes) return false;
+    HoldBack(call);
+    if (fetching_ != Fetching::kNo) return true;
+    fetching_ = Fetching::kYes;
   }
-  for (const CallPtr& call : held_back) Verify(call);
+  Fetch(call, needed);
+  return true;
+}
+
+void Session::TakeHelped(const audit::Receipt& receipt, uint64_t size,
+                         std::vector<CallPtr>& helped) {
+  const MutexLock lock(mutex_);
+  // Who has the same checkpoint, continues it, or is what it continues.
+  const auto others =
+      std::partition(held_back_.begin(), held_back_.end(), [&](const CallPtr& call) {
+        return call->size != size && call->size != receipt.previous_from &&
+               call->checks[call->checked].receipt.previous_from != size;
+      });
+  helped.insert(helped.end(), others, held_back_.end());
+  held_back_.erase(others, held_back_.end());
+}
+
+void Session::ReleaseHeldBack() {
+  for (;;) {
+    CallPtr next;
+    {
+      const MutexLock lock(mutex_);
+      if (fetching_ != Fetching::kNo || held_back_.empty()) return;
+      const auto first =
+          std::min_element(held_back_.begin(), held_back_.end(),
+                           [](const CallPtr& a, const CallPtr& b) { return a->size < b->size; });
+      next = std::move(*first);
+      held_back_.erase(first);
+    }
+    Verify(next);
+  }
 }
 
 void Session::Fetch(const CallPtr& call, const absl::Status& needed) {
@@ -329,17 +387,47 @@ void Session::Fetch(const CallPtr& call, const absl::Status& needed) {
       old_size, new_size,
       [this, call, needed, old_size,
        new_size](const absl::StatusOr<std::vector<audit::Digest>>& proof) {
+        bool waits = false;
+        {
+          // Did the link come first? Then the proof has become needless.
+          const MutexLock lock(mutex_);
+          const auto held = std::find(held_back_.begin(), held_back_.end(), call);
+          if (held == held_back_.end()) {
+            fetching_ = Fetching::kNo;
+          } else {
+            held_back_.erase(held);
+            waits = true;
+          }
+        }
+        if (!waits) return ReleaseHeldBack();
         absl::Status extended =
             proof.ok()
                 ? Extend(call->checks[call->checked].receipt.checkpoint, old_size, new_size, *proof)
                 : WithMetadata(needed, "fetch_reason", ReasonOf(proof.status()));
-        // An answer that was being verified when this fetch began has moved the head.
-        if (proof.ok() && ReasonOf(extended) == "CONSISTENCY_NEEDED" && call->fetches < kFetches)
+        // Others have moved the head meanwhile.
+        if (proof.ok() && ReasonOf(extended) == "CONSISTENCY_NEEDED" && call->fetches < kFetches) {
+          {
+            const MutexLock lock(mutex_);
+            fetching_ = Fetching::kAlone;
+            HoldBack(call);
+          }
           return Fetch(call, extended);
-        EndFetch();
-        if (!extended.ok()) return Finish(call, std::move(extended));
-        Verify(call);
+        }
+        {
+          const MutexLock lock(mutex_);
+          fetching_ = Fetching::kNo;
+        }
+        if (extended.ok()) {
+          Verify(call);
+        } else {
+          Finish(call, std::move(extended));
+        }
+        ReleaseHeldBack();
       });
+}
+
+void Session::MayHaveRecorded() {
+  static_cast<void>(sequence_.End(sequence_.Begin(), {{}, 1, false}));
 }
 
 absl::Status Session::Believe(std::string_view checkpoint) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -75,6 +74,10 @@ class Session {
   absl::Status Believe(std::string_view checkpoint);
 
   [[nodiscard]] const SessionOptions& options() const { return options_; }
+  // For streams, which end before this does.
+  [[nodiscard]] Transport& transport() { return *transport_; }
+  // Something of ours that is no call, and may have made an entry whose number nobody tells us.
+  void MayHaveRecorded();
   [[nodiscard]] audit::ReceiptVerifier& verifier() { return verifier_; }
   [[nodiscard]] const audit::ReceiptVerifier& verifier() const { return verifier_; }
   [[nodiscard]] SequenceReport sequence() const { return sequence_.Report(); }
@@ -86,6 +89,8 @@ class Session {
     audit::Receipt receipt;
     audit::Digest answer;
     bool earlier = false;
+    // The entry of a delivery, and of nothing else.
+    bool delivery = false;
   };
   struct PendingCall {
     Ask ask;
@@ -97,6 +102,8 @@ class Session {
     std::unique_ptr<Answer> answer;
     std::vector<Check> checks;
     size_t checked = 0;
+    // Of the checkpoint that is to be connected, while the call is held back.
+    uint64_t size = 0;
     int fetches = 0;
     std::vector<uint64_t> numbers;
   };
@@ -104,12 +111,21 @@ class Session {
 
   void OnAnswer(const CallPtr& call, absl::StatusOr<std::string> raw);
   void Verify(const CallPtr& call);
+  // Of one call; adds those that were held back and whom it may have helped.
+  void VerifyOne(const CallPtr& call, std::vector<CallPtr>& helped);
+  // The call's checkpoint is not connected with what is known. `changes` is what the verifier had
+  // learnt before it said so. Holds the call back, and fetches a proof if nobody does; false when
+  // something was learnt meanwhile, and it is to be verified again.
+  bool Connect(const CallPtr& call, const absl::Status& needed, uint64_t changes);
+  // For a call that is held back.
   void Fetch(const CallPtr& call, const absl::Status& needed);
-  // Keeps the call for later while a proof is fetched; whether it did.
+  // Verifies those held back, until one of them fetches.
+  void ReleaseHeldBack();
+  void HoldBack(const CallPtr& call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Keeps the call while a proof is fetched that others may not outdate; whether it did.
   bool HeldBack(const CallPtr& call);
-  // Whether the call may fetch a proof now; otherwise it is held back.
-  bool BeginFetch(const CallPtr& call);
-  void EndFetch();
+  // Those held back whom this receipt, which was just believed, may help.
+  void TakeHelped(const audit::Receipt& receipt, uint64_t size, std::vector<CallPtr>& helped);
   void Finish(const CallPtr& call, absl::Status verified);
   void FetchProof(uint64_t old_size, uint64_t new_size,
                   std::function<void(absl::StatusOr<std::vector<audit::Digest>>)> done);
@@ -126,11 +142,16 @@ class Session {
   Mutex mutex_;
   CondVar all_ended_;
   int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
-  // With many calls under way their answers come with checkpoints that each continue an older head.
-  // One proof is fetched at a time, and who would move the head meanwhile is held back: otherwise a
-  // proof would be out of date when it comes, again and again.
-  bool fetching_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<CallPtr> held_back_ ABSL_GUARDED_BY(mutex_);
+  // With many calls under way their answers come with checkpoints that each continue an older head
+  // than is trusted by then. They lead from one to the next, so who comes too early is held back
+  // until the link before comes. That may never come (others' calls made a checkpoint that we
+  // are not shown, or an answer is late), so a proof is fetched at once, one at a time. If the
+  // trusted head moves on meanwhile and the proof is out of date when it comes, nobody may move it
+  // while the next one is fetched.
+  enum class Fetching { kNo, kYes, kAlone };
+  Fetching fetching_ ABSL_GUARDED_BY(mutex_) = Fetching::kNo;
+  // Only while something is fetched.
+  std::vector<CallPtr> held_back_ ABSL_GUARDED_BY(mutex_);
 
   // Last: what it calls back uses the others.
   std::unique_ptr<Transport> transport_;

@@ -10,12 +10,16 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
 #include "sluis/base/errors.h"
 #include "sluis/base/status_macros.h"
 
 namespace sluis::client::internal {
 namespace {
 
+constexpr absl::Duration kBetweenWrites = absl::Milliseconds(100);
 constexpr size_t kMaxFileBytes = size_t{1} << 20;
 
 class Descriptor {
@@ -120,7 +124,10 @@ void StateFile::Offer(uint64_t size, std::string checkpoint) {
 
 absl::Status StateFile::Flush() {
   const MutexLock lock(mutex_);
+  ++flushing_;
+  changed_.NotifyAll();
   while (waiting_ || writing_) changed_.Wait(mutex_);
+  --flushing_;
   return problem_;
 }
 
@@ -131,6 +138,7 @@ absl::Status StateFile::Write(uint64_t size, std::string_view checkpoint) const 
 }
 
 void StateFile::Run() {
+  absl::Time not_before = absl::InfinitePast();
   for (;;) {
     std::string checkpoint;
     uint64_t size = 0;
@@ -138,11 +146,17 @@ void StateFile::Run() {
       const MutexLock lock(mutex_);
       while (!waiting_ && !stopping_) changed_.Wait(mutex_);
       if (!waiting_) return;
+      while (!stopping_ && flushing_ == 0) {
+        const absl::Duration left = not_before - absl::Now();
+        if (left <= absl::ZeroDuration()) break;
+        static_cast<void>(changed_.WaitFor(mutex_, left));
+      }
       checkpoint = *std::exchange(waiting_, std::nullopt);
       size = newest_;
       writing_ = true;
     }
     absl::Status written = Write(size, checkpoint);
+    not_before = absl::Now() + kBetweenWrites;
     const MutexLock lock(mutex_);
     writing_ = false;
     problem_ = std::move(written);

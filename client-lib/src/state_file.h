@@ -24,7 +24,9 @@ absl::StatusOr<std::optional<std::string>> ReadWholeFile(const std::string& path
 absl::Status ReplaceFile(const std::string& path, std::string_view content);
 
 // Keeps the newest checkpoint in a file. Offer() returns at once; a thread of its own writes, the
-// newest only, and never an older one over a newer one that another program wrote meanwhile.
+// newest only, and never an older one over a newer one that another program wrote meanwhile. It
+// writes the first at once and then ten times a second at most: a crash loses what was learnt in
+// that time, not what was known before, and the disk is also somebody else's.
 class StateFile {
  public:
   // `size_of` says which size a checkpoint has; absent when it is none that can be believed.
@@ -53,6 +55,7 @@ class StateFile {
   std::optional<std::string> waiting_ ABSL_GUARDED_BY(mutex_);
   uint64_t newest_ ABSL_GUARDED_BY(mutex_) = 0;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  int flushing_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status problem_ ABSL_GUARDED_BY(mutex_);
   std::thread writer_;  // last: it uses the others
