@@ -3,12 +3,14 @@
 #include <iostream>
 #include <map>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
 #include "sluis/audit/proof_file.h"
 #include "sluis/base/bytes.h"
 #include "sluis/base/errors.h"
+#include "sluis/base/text.h"
 
 namespace sluis::cli {
 namespace {
@@ -206,5 +208,19 @@ Json ToJson(const std::optional<CivilDate>& date) {
 }
 
 std::string ToText(const std::optional<CivilDate>& date) { return date ? date->ToString() : ""; }
+
+void BsnOptions::AddTo(CLI::App& command) {
+  CLI::Option* option = command.add_option("--bsn", bsn,
+                                           "The BSN (others on this machine can "
+                                           "see it: rather use --bsn-file)");
+  command.add_option("--bsn-file", file, "A file with the BSN; - for standard input")
+      ->excludes(option);
+}
+
+absl::StatusOr<std::string> BsnOptions::Read() const {
+  if (file.empty()) return bsn;
+  SLUIS_ASSIGN_OR_RETURN(const std::string text, ReadInput(file));
+  return std::string(FromAbsl(absl::StripAsciiWhitespace(text)));
+}
 
 }  // namespace sluis::cli

@@ -89,6 +89,15 @@ CLI::Option* AddDate(CLI::App& command, const std::string& name, std::optional<C
 // PARTIJ/HAT.
 CLI::Option* AddPartijHat(CLI::App& command, const std::string& name, client::PartijHat& target,
                           const std::string& help);
+// A BSN. On the command line it shows in the list of processes and in the shell's history, so it
+// may come from a file.
+struct BsnOptions {
+  std::string bsn;
+  std::string file;
+
+  void AddTo(CLI::App& command);
+  [[nodiscard]] absl::StatusOr<std::string> Read() const;
+};
 // Repeatable, one value each.
 CLI::Option* AddList(CLI::App& command, const std::string& name, std::vector<std::string>& target,
                      const std::string& help);

@@ -1,7 +1,6 @@
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "call.h"
@@ -44,26 +43,6 @@ void AddOpen(CLI::App& casus, Context& context) {
   });
 }
 
-// A BSN on the command line shows in the list of processes and in the shell's history.
-struct BsnOptions {
-  std::string bsn;
-  std::string file;
-
-  [[nodiscard]] absl::StatusOr<std::string> Read() const {
-    if (file.empty()) return bsn;
-    SLUIS_ASSIGN_OR_RETURN(const std::string text, ReadInput(file));
-    return std::string(FromAbsl(absl::StripAsciiWhitespace(text)));
-  }
-};
-
-void AddBsn(CLI::App& command, BsnOptions& options) {
-  CLI::Option* bsn = command.add_option("--bsn", options.bsn,
-                                        "The BSN (others on this machine can "
-                                        "see it: rather use --bsn-file)");
-  command.add_option("--bsn-file", options.file, "A file with the BSN; - for standard input")
-      ->excludes(bsn);
-}
-
 void AddAddPerson(CLI::App& casus, Context& context) {
   CLI::App* command = casus.add_subcommand("add-person", "Add a person to a casus");
   struct Options {
@@ -73,7 +52,7 @@ void AddAddPerson(CLI::App& casus, Context& context) {
   };
   auto options = std::make_shared<Options>();
   AddCasusId(*command, options->request.casus_id);
-  AddBsn(*command, options->bsn);
+  options->bsn.AddTo(*command);
   command->add_flag("--bsn-verified", options->request.bsn_verified,
                     "It was verified that the BSN is this person's (Wabb 12)");
   command->add_option("--geslachtsnaam", options->elements.geslachtsnaam, "Surname");
@@ -115,7 +94,7 @@ void AddIdentify(CLI::App& casus, Context& context) {
   CLI::App* command =
       casus.add_subcommand("identify", "Your own id of whoever has a BSN, known or not");
   auto options = std::make_shared<BsnOptions>();
-  AddBsn(*command, *options);
+  options->AddTo(*command);
   command->footer(
       "Always gives an id: whether anybody else knows the person, the answer does not tell.\n"
       "\n"

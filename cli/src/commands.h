@@ -2,14 +2,27 @@
 
 #include "context.h"
 
-// The commands, each in the file of its name. Each function adds one to `parent`.
+// The commands, each in the file of its name; duty, inzage, correction, emergency and review in
+// person.cc. Each function adds one to `parent`.
 namespace sluis::cli {
 
 void AddRequest(CLI::App& parent, Context& context);
 void AddCasus(CLI::App& parent, Context& context);
 void AddDeposit(CLI::App& parent, Context& context);
+void AddSource(CLI::App& parent, Context& context);
 void AddConsent(CLI::App& parent, Context& context);
 void AddFact(CLI::App& parent, Context& context);
+void AddDuty(CLI::App& parent, Context& context);
+void AddInzage(CLI::App& parent, Context& context);
+void AddCorrection(CLI::App& parent, Context& context);
+void AddEmergency(CLI::App& parent, Context& context);
+void AddReview(CLI::App& parent, Context& context);
+void AddDecision(CLI::App& parent, Context& context);
+void AddNotices(CLI::App& parent, Context& context);
+void AddWams(CLI::App& parent, Context& context);
+void AddSignal(CLI::App& parent, Context& context);
+void AddEscalate(CLI::App& parent, Context& context);
+void AddPriorityList(CLI::App& parent, Context& context);
 void AddProfessional(CLI::App& parent, Context& context);
 void AddAudit(CLI::App& parent, Context& context);
 void AddPolicy(CLI::App& parent, Context& context);

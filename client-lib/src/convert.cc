@@ -12,12 +12,6 @@
 namespace sluis::client::internal {
 namespace {
 
-template <typename Enum, typename Parse>
-absl::Status SetEnum(std::string_view field, const std::string& name, Parse parse, Enum& out) {
-  if (name.empty() || parse(name, &out)) return absl::OkStatus();
-  return Malformed(field, "not a name that the contract has here");
-}
-
 // The names of the values that this version knows, but for the unset one.
 template <typename Ids, typename Name>
 std::vector<std::string> Names(const Ids& ids, Name name) {
@@ -36,12 +30,6 @@ Outcome ReadOutcome(policy::v1::FieldOutcome::Id id) {
 std::string ReadCode(policy::v1::ReasonCode::Id id) {
   const std::string& name = policy::v1::ReasonCode::Id_Name(id);
   return name.empty() ? std::to_string(id) : name;
-}
-
-std::optional<CivilDate> ReadDay(const std::string& text) {
-  const auto day = CivilDate::Parse(text);
-  if (!day.ok()) return std::nullopt;
-  return *day;
 }
 
 template <typename Repeated>
@@ -96,6 +84,20 @@ std::string WriteDay(const std::optional<CivilDate>& day) {
   return day ? day->ToString() : std::string();
 }
 
+std::optional<CivilDate> ReadDay(const std::string& text) {
+  const auto day = CivilDate::Parse(text);
+  if (!day.ok()) return std::nullopt;
+  return *day;
+}
+
+void Write(const IdentifyingElements& in, v1::IdentifyingElements& out) {
+  out.set_geslachtsnaam(in.geslachtsnaam);
+  out.set_voornamen(in.voornamen);
+  out.set_geboortedatum(WriteDay(in.geboortedatum));
+  out.set_postcode(in.postcode);
+  out.set_huisnummer(in.huisnummer);
+}
+
 void Write(const PartijHat& in, policy::v1::PartijHat& out) {
   out.set_partij(in.partij);
   out.set_hat(in.hat);
@@ -105,14 +107,7 @@ absl::Status Write(const AddPersonRequest& in, v1::AddPersonRequest& out) {
   out.set_casus_id(in.casus_id);
   out.set_bsn(in.bsn);
   out.set_bsn_verified(in.bsn_verified);
-  if (in.elements) {
-    v1::IdentifyingElements& elements = *out.mutable_elements();
-    elements.set_geslachtsnaam(in.elements->geslachtsnaam);
-    elements.set_voornamen(in.elements->voornamen);
-    elements.set_geboortedatum(WriteDay(in.elements->geboortedatum));
-    elements.set_postcode(in.elements->postcode);
-    elements.set_huisnummer(in.elements->huisnummer);
-  }
+  if (in.elements) Write(*in.elements, *out.mutable_elements());
   out.set_urgent(in.urgent);
   policy::v1::PersonRole::Id role = policy::v1::PersonRole::PERSON_ROLE_UNSPECIFIED;
   SLUIS_RETURN_IF_ERROR(SetEnum("role", in.role, policy::v1::PersonRole::Id_Parse, role));
@@ -383,7 +378,7 @@ Event Read(const v1::Event& in) {
                           field.grant(), field.grondslag(), field.exclusion(),
                           Names(field.obligations(), policy::v1::Obligation::Id_Name<int>),
                           Names(field.missing(), policy::v1::Condition::Id_Name<int>),
-                          field.officer_text()});
+                          field.officer_text(), field.delivery(), field.objection_ground()});
   }
   out.error_reason = in.error_reason();
   out.convenant_version = in.convenant_version();
@@ -392,6 +387,7 @@ Event Read(const v1::Event& in) {
   out.subject_kind = in.subject_kind();
   if (in.repeats() > 0) out.repeats = in.repeats() - 1;
   out.usage_purpose = in.usage_purpose();
+  if (in.decided_in() > 0) out.decided_in = in.decided_in() - 1;
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 
 #include "sluis/base/civil_date.h"
+#include "sluis/base/errors.h"
 #include "sluis/base/outcome.h"
 #include "sluis/client/audit_log.h"
 #include "sluis/client/casus.h"
@@ -38,6 +39,19 @@ absl::Status Write(const SearchEventsRequest& in, v1::SearchEventsRequest& out);
 v1::UsagePurpose WritePurpose(UsagePurpose purpose);
 absl::Status WriteFunction(const std::string& name, policy::v1::ProfessionalFunction::Id& out);
 std::string WriteDay(const std::optional<CivilDate>& day);
+std::optional<CivilDate> ReadDay(const std::string& text);
+void Write(const IdentifyingElements& in, v1::IdentifyingElements& out);
+
+// Sets an enum by its name, by the parser that protobuf made for it. Empty: left as it is.
+template <typename Enum, typename Parse>
+absl::Status SetEnum(std::string_view field, const std::string& name, Parse parse, Enum& out) {
+  if (name.empty() || parse(name, &out)) return absl::OkStatus();
+  return Malformed(field, "not a name that the contract has here");
+}
+// The name of a value of an enum whose values all begin with `prefix`; empty for an empty one.
+inline std::string Prefixed(std::string_view prefix, const std::string& name) {
+  return name.empty() ? name : std::string(prefix) + name;
+}
 
 Value Read(const v1::Value& in);
 ValueContent Read(const v1::ValueContent& in);

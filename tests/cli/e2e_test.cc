@@ -41,19 +41,24 @@ class CliE2eTest : public ::testing::Test {
         "rows { row: \"G_WPG_18_2_MELDPUNT\" from: \"2021-12-01\" until: \"2027-11-30\" "
         "source: \"test data\" }\n"
         "decisions { condition: MACHTIGING_GELDIG from: \"2021-12-01\" until: \"2027-11-30\" "
-        "source: \"test data\" }\n");
+        "source: \"test data\" }\n"
+        "rows { row: \"G_WAMS_HERGEBRUIK\" from: \"2027-01-01\" until: \"2099-12-31\" "
+        "source: \"test data\" }\n"
+        "terms { id: \"RT_WAMS\" term: 5 unit: JAAR source: \"test data\" }\n");
     ASSERT_THAT(daemon_->Start(), IsOk());
     const std::string log = daemon_->ReadLog();
     std::smatch key;
     ASSERT_TRUE(std::regex_search(log, key, std::regex("\"log_key\":\"([^\"]+)\"")));
     WriteFile(Home() / "log.vkey", key[1].str() + "\n");
     MakeProfile("almelo", "P_ALMELO", "GEM_COLLEGE_WMO", "wijkteam-01");
+    MakeProfile("wams", "P_ALMELO", "GEM_WAMS", "coordinator-02");
     MakeProfile("politie", "P_POLITIE_ON", "POLITIE", "agent-07");
     MakeProfile("mediant", "P_MEDIANT", "GGZ", "verpleegkundige-3");
     MakeProfile("toezicht", "P_TOEZICHT", "AUDITOR", "auditor-01");
     ASSERT_EQ(As("almelo", {"admin", "clock", kNow}).exit_code, 0);
     for (const auto& [who, professional, hat] :
          {std::tuple{"almelo", "wijkteam-01", "GEM_COLLEGE_WMO"},
+          {"almelo", "coordinator-02", "GEM_WAMS"},
           {"politie", "agent-07", "POLITIE"},
           {"mediant", "verpleegkundige-3", "GGZ"},
           {"toezicht", "auditor-01", "AUDITOR"}}) {
@@ -120,6 +125,128 @@ class CliE2eTest : public ::testing::Test {
 };
 
 Daemon* CliE2eTest::daemon_ = nullptr;
+
+// A zorgmelding as one message, what the receiver does with it, and what the sender hears.
+TEST_F(CliE2eTest, AZorgmeldingComesWholeAndIsAnswered) {
+  const auto fields = [](const std::string& more) {
+    const std::string rest =
+        R"("value_date": "2026-11-21", "labels": {"nature": "FACT", "subject": "NONE"}})";
+    return absl::StrCat(
+        R"([{"field": "voornamen", "value": {"text": "Riet"}, )", rest,
+        R"(, {"field": "zorgmelding_soort", "value": {"token": "NAZ"}, )", rest,
+        R"(, {"field": "zorgmelding_samenvatting", "value": {"text": "Verward op straat."}, )",
+        rest, more, "]");
+  };
+  WriteFile(Home() / "bsn.txt", "999990032\n");
+  const auto send = [&](const std::string& content) {
+    return As("politie",
+              {"--json",
+               "signal",
+               "send",
+               "--tafel",
+               "K_MELDPUNT",
+               "--purpose",
+               "D02",
+               "--receiver",
+               "P_ALMELO/GEM_COLLEGE_WMO",
+               "--bsn-file",
+               "bsn.txt",
+               "--bsn-verified",
+               "--fields",
+               "-",
+               "--first-processed",
+               "2026-11-21",
+               "--end",
+               "2027-05-21",
+               "--reference",
+               "PL0500-2026-9"},
+              content);
+  };
+  const CliRun refused = send(fields(
+      R"(, {"field": "strafzaak_status", "value": {"token": "GEEN"}, "value_date": "2026-11-21"})"));
+  EXPECT_EQ(refused.exit_code, 4) << refused.out << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("SIGNAL_REJECTED"));
+  EXPECT_THAT(refused.err, HasSubstr("fields[3].field"));
+  EXPECT_EQ(Must("almelo", {"-q", "signal", "list"}), "");
+
+  const CliRun sent = send(fields(""));
+  ASSERT_EQ(sent.exit_code, 0) << sent.out << sent.err;
+  const auto answer = nlohmann::json::parse(sent.out, nullptr, false);
+  ASSERT_TRUE(answer.is_object()) << sent.out;
+  const std::string signal = answer["signal_id"];
+  EXPECT_EQ(answer["deposits"].size(), 3U);
+
+  EXPECT_EQ(Must("almelo", {"-q", "signal", "list", "--open"}), signal);
+  const auto received =
+      nlohmann::json::parse(Must("almelo", {"--json", "signal", "get", signal}), nullptr, false);
+  ASSERT_TRUE(received.is_object());
+  const CliRun asked =
+      As("almelo", {"request", "--casus", received["casus_id"].get<std::string>(), "--person",
+                    received["person_id"].get<std::string>(), "--tafel", "K_MELDPUNT", "--purpose",
+                    "D03", "--source", "P_POLITIE_ON/POLITIE", "--motivation", "to judge it",
+                    "--field", "voornamen", "--field", "zorgmelding_samenvatting"});
+  EXPECT_EQ(asked.exit_code, 0) << asked.out << asked.err;
+  EXPECT_THAT(asked.out, HasSubstr("Verward op straat."));
+
+  Must("almelo", {"signal", "answer", "--signal", signal, "--outcome", "NO_CONTACT"});
+  EXPECT_EQ(Must("politie", {"-q", "signal", "get", signal}), "NO_CONTACT");
+  EXPECT_EQ(
+      As("almelo", {"signal", "answer", "--signal", signal, "--outcome", "HANDLED"}).exit_code, 4);
+  EXPECT_EQ(As("mediant", {"signal", "get", signal}).exit_code, 4);
+
+  // The Wams is not in force here.
+  const CliRun wams =
+      As("almelo", {"wams", "report", "--casus", received["casus_id"].get<std::string>(), "--kind",
+                    "HULPVRAAG", "--text", "help", "--reference", "W-1"});
+  EXPECT_EQ(wams.exit_code, 4) << wams.out << wams.err;
+  EXPECT_THAT(wams.err, HasSubstr("NO_BASIS"));
+}
+
+TEST_F(CliE2eTest, TheWamsTrackFromReportToClosing) {
+  ASSERT_EQ(As("almelo", {"admin", "clock", "2027-03-15T10:00:00+01:00"}).exit_code, 0);
+  const Opened opened = Open("T_WIJKTEAM_MDO", "999990044", "mediant", "P_MEDIANT");
+  const std::string& casus = opened.casus;
+  Must("mediant", {"wams", "report", "--casus", casus, "--kind", "PROFESSIONAL", "--text", "debts",
+                   "--reference", "M-1"});
+  Must("wams", {"wams", "report", "--casus", casus, "--kind", "HULPVRAAG", "--text", "help",
+                "--reference", "W-1"});
+  Must("wams", {"wams", "stage", "--casus", casus, "--to", "TRIAGE"});
+  const CliRun early = As("wams", {"wams", "inquire", "--casus", casus, "--task", "T1", "--date",
+                                   "2027-03-01", "--with", "betrokkene", "--reason", "debts"});
+  EXPECT_EQ(early.exit_code, 4);
+  EXPECT_THAT(early.err, HasSubstr("NOT_INFORMED"));
+  Must("wams", {"wams", "inform", "--casus", casus, "--whom", "REPORTED", "--date", "2027-03-14"});
+  Must("wams",
+       {"wams", "inform", "--casus", casus, "--whom", "REPORTER", "--date", "2027-03-14",
+        "--postpone", "danger", "--owner", "coordinator-02", "--review-date", "2027-04-01"});
+  Must("wams", {"wams", "inquire", "--casus", casus, "--task", "T1", "--date", "2027-03-01",
+                "--with", "betrokkene", "--reason", "debts"});
+  Must("wams", {"wams", "record", "samenspraak", "--casus", casus, "--date", "2027-03-02", "--with",
+                "betrokkene"});
+  Must("wams", {"wams", "record", "outcome", "--casus", casus, "--date", "2027-03-10", "--name",
+                "J. Nijhof", "--domain", "WONEN", "--domain", "SCHULDEN", "--act", "WMO",
+                "--coordination-useful"});
+  Must("wams", {"wams", "record", "agreement", "--casus", casus, "--date", "2027-03-12"});
+  Must("wams", {"wams", "stage", "--casus", casus, "--to", "AANPAK_PLAN"});
+  const auto track =
+      nlohmann::json::parse(Must("wams", {"--json", "wams", "show", casus}), nullptr, false);
+  ASSERT_TRUE(track.is_object());
+  EXPECT_EQ(track["stage"], "AANPAK_PLAN");
+  EXPECT_EQ(track["task"], "T3");
+  EXPECT_EQ(track["reports"], 2);
+  EXPECT_EQ(track["reported_informed"], "GEINFORMEERD");
+  EXPECT_EQ(track["reporter_informed"], "UITGESTELD");
+  EXPECT_EQ(track["outcome"], true);
+  EXPECT_EQ(As("almelo", {"wams", "show", casus}).exit_code, 4);
+  Must("wams", {"wams", "take-back", "--casus", casus, "--part", "OUTCOME"});
+  const CliRun stopped =
+      As("wams", {"wams", "stage", "--casus", casus, "--to", "AANPAK_UITVOERING"});
+  EXPECT_EQ(stopped.exit_code, 4);
+  EXPECT_THAT(stopped.err, HasSubstr("NO_WAMS_OUTCOME"));
+  Must("wams", {"wams", "stage", "--casus", casus, "--to", "AFSLUITING", "--reason", "moved away"});
+  EXPECT_EQ(Must("wams", {"-q", "wams", "show", casus}), "AFSLUITING");
+  ASSERT_EQ(As("almelo", {"admin", "clock", kNow}).exit_code, 0);
+}
 
 TEST_F(CliE2eTest, TheFirstLawfulRelease) {
   const Opened harm = Open("K_MELDPUNT", "999990007", "politie", "P_POLITIE_ON");

@@ -188,6 +188,8 @@ v1::ValueContent AnnouncedIn(const v1::KeepAtSourceRequest& request) {
 
 absl::Status CheckKeep(const v1::KeepAtSourceRequest& request) {
   SLUIS_RETURN_IF_ERROR(CheckHolding(request));
+  if (request.form() == policy::v1::Holding::PSEUDONIEM_K_SAFE)
+    return Malformed("form", "a dilemma is deposited, to be held against the persons of its casus");
   return CheckCompanions("", AnnouncedIn(request));
 }
 

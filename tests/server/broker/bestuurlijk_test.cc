@@ -202,6 +202,16 @@ TEST_F(BestuurlijkTest, ADepositInPseudonymisedFormIsHeldAgainstThePersons) {
       R"({"afspraak":"geboren op 2 juli 1981"})");
   EXPECT_THAT(world_.Send<v1::CorrectFieldResponse>(kRegie, "FieldService/CorrectField", correct),
               IsError(Code::kFailedPrecondition, "CATEGORY_EXCLUDED"));
+  // Where the broker does not see the value it cannot look.
+  v1::KeepAtSourceRequest elsewhere;
+  elsewhere.set_casus_id(deposit.casus_id());
+  elsewhere.set_field(deposit.field());
+  elsewhere.set_value_date("2026-11-29");
+  elsewhere.set_first_processed("2026-11-29");
+  elsewhere.set_deposit_end("2027-11-29");
+  elsewhere.set_form(policy::v1::Holding::PSEUDONIEM_K_SAFE);
+  EXPECT_THAT(world_.Send<v1::KeepAtSourceResponse>(kRegie, "FieldService/KeepAtSource", elsewhere),
+              IsError(Code::kInvalidArgument, "MALFORMED"));
 }
 
 TEST_F(BestuurlijkTest, OnlyProcessDirectionEscalatesAndOnlyWhatTheTafelGets) {

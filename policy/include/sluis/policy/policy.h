@@ -77,6 +77,10 @@ class Policy {
   enum class Seat { kNone, kMember, kGuest };
   [[nodiscard]] Seat SeatAt(TafelId tafel, HatId hat) const;
   [[nodiscard]] Regime RegimeOf(TafelId tafel) const;
+  // Whether anything is exchanged under a regime on a day: the term that it waits for is set, and
+  // where rows open it one of them is in force.
+  [[nodiscard]] bool RegimeOpen(Regime regime, CivilDate today) const;
+  [[nodiscard]] bool RowInForce(RowId row, CivilDate today) const;
   [[nodiscard]] bool HasPersons(TafelId tafel) const;
 
   [[nodiscard]] size_t grant_count() const;
