@@ -50,7 +50,8 @@ std::string StepName(const ::testing::TestParamInfo<size_t>& parameter) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, BrokerScenarioTest, ::testing::Range<size_t>(0, ScenarioSteps().size()), StepName);
+INSTANTIATE_TEST_SUITE_P(Cases, BrokerScenarioTest,
+                         ::testing::Range<size_t>(0, ScenarioSteps().size()), StepName);
 
 }  // namespace
 }  // namespace sluis::broker
