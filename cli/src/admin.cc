@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/time/time.h"
+#include "admin_purge.h"
 #include "commands.h"
 #include "print.h"
 
@@ -156,6 +157,9 @@ void AddAdmin(CLI::App& parent, Context& context) {
   AddReload(*admin, context);
   AddPropose(*admin, context);
   AddApprove(*admin, context);
+  AddPurge(*admin, context, &Connect);
+  AddErase(*admin, context, &Connect);
+  AddJobs(*admin, context, &Connect);
 }
 
 }  // namespace sluis::cli

@@ -122,4 +122,68 @@ absl::StatusOr<std::string> AdminClient::ActivatePolicy(const std::string& opera
   return response.from();
 }
 
+absl::StatusOr<PurgePlan> AdminClient::PlanPurge(const std::string& day) {
+  v1::PlanPurgeRequest request;
+  request.set_day(day);
+  SLUIS_ASSIGN_OR_RETURN(const auto response, state_->Call<v1::PlanPurgeResponse>(
+                                                  "/sluis.v1.AdminService/PlanPurge", request));
+  PurgePlan plan;
+  plan.day = response.day();
+  plan.casussen = response.casussen();
+  plan.persons = response.persons();
+  plan.values = response.values();
+  plan.records = response.records();
+  plan.more = response.more();
+  plan.unfinished = response.unfinished();
+  for (const auto& each : response.destructions()) {
+    PurgePlan::Destruction out;
+    out.kind = v1::PlannedDestruction::Kind_Name(each.kind());
+    out.casus_id = each.casus_id();
+    out.pseudonym = each.pseudonym();
+    out.handles = each.handles();
+    for (const auto& part : each.parts())
+      out.parts.push_back({part.term(), part.due(), part.values(), part.records()});
+    plan.destructions.push_back(std::move(out));
+  }
+  for (const auto& each : response.erasures()) {
+    plan.erasures.push_back({each.pseudonym(), each.ground(), each.reference(), each.asked_by(),
+                             each.asked_on(), each.until()});
+  }
+  return plan;
+}
+
+absl::StatusOr<PurgeTotals> AdminClient::RunPurge(const std::string& operator_id) {
+  v1::RunPurgeRequest request;
+  request.set_operator_id(operator_id);
+  SLUIS_ASSIGN_OR_RETURN(const auto response, state_->Call<v1::RunPurgeResponse>(
+                                                  "/sluis.v1.AdminService/RunPurge", request));
+  return PurgeTotals{response.casussen(), response.persons(), response.values(), response.records(),
+                     response.completed()};
+}
+
+absl::StatusOr<bool> AdminClient::ErasePerson(const ErasePersonParams& params) {
+  v1::ErasePersonRequest request;
+  request.set_operator_id(params.operator_id);
+  request.set_partij(params.partij);
+  request.set_person_id(params.person_id);
+  request.set_ground(params.ground);
+  request.set_reference(params.reference);
+  SLUIS_ASSIGN_OR_RETURN(const auto response, state_->Call<v1::ErasePersonResponse>(
+                                                  "/sluis.v1.AdminService/ErasePerson", request));
+  return response.erased();
+}
+
+absl::StatusOr<std::vector<JobView>> AdminClient::ListJobs() {
+  SLUIS_ASSIGN_OR_RETURN(
+      const auto response,
+      state_->Call<v1::ListJobsResponse>("/sluis.v1.AdminService/ListJobs", v1::ListJobsRequest()));
+  std::vector<JobView> jobs;
+  for (const auto& each : response.jobs()) {
+    jobs.push_back({each.name(), absl::Seconds(each.interval_seconds()), each.last_run(),
+                    each.last_success(), each.failures(), each.reason(), each.retry_at(),
+                    each.running()});
+  }
+  return jobs;
+}
+
 }  // namespace sluis::client

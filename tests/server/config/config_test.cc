@@ -96,6 +96,28 @@ TEST_F(ConfigTest, ProductionAsksForSignatures) {
   EXPECT_EQ(with.config->signatures_directory, directory_.File("signatures"));
 }
 
+// What is over is destroyed, at night, unless somebody says otherwise.
+TEST_F(ConfigTest, TheScheduleIsOnByDefault) {
+  const ConfigResult normal = Read(kGood);
+  ASSERT_TRUE(normal.config);
+  EXPECT_TRUE(normal.config->schedule);
+  EXPECT_TRUE(normal.config->purge);
+  EXPECT_EQ(normal.config->quiet_from_hour, 1);
+  EXPECT_EQ(normal.config->quiet_until_hour, 5);
+  const std::string good(kGood);
+  const ConfigResult own =
+      Read(good + "\nschedule { purge_off: true quiet_from_hour: 22 quiet_until_hour: 4 }");
+  ASSERT_TRUE(own.config);
+  EXPECT_TRUE(own.config->schedule);
+  EXPECT_FALSE(own.config->purge);
+  EXPECT_EQ(own.config->quiet_from_hour, 22);
+  EXPECT_FALSE(Read(good + "\nschedule { off: true }").config->schedule);
+  const ConfigResult bad = Read(good + "\nschedule { quiet_until_hour: 25 }");
+  EXPECT_FALSE(bad.config);
+  ASSERT_EQ(bad.issues.size(), 1U);
+  EXPECT_EQ(bad.issues[0].code, "VALUE_INVALID");
+}
+
 // Nothing is a test environment, or production, because somebody forgot to say which.
 TEST_F(ConfigTest, TheEnvironmentHasToBeSaid) {
   const ConfigResult result = Read(With("environment: TEST_DATA_ONLY", ""));

@@ -17,6 +17,69 @@ struct ReloadPolicyAnswer {
   std::vector<std::string> warnings;
 };
 
+// What a purge on a day would destroy. No personal data: persons by the pseudonym of the log.
+struct PurgePlan {
+  struct Part {
+    std::string term;  // "RT_WGS"
+    std::string due;   // YYYY-MM-DD
+    int values = 0;
+    int records = 0;
+  };
+  struct Destruction {
+    std::string kind;  // PARTS, PERSON, CASUS
+    std::string casus_id;
+    std::string pseudonym;  // hex
+    std::vector<Part> parts;
+    int handles = 0;
+  };
+  struct Erasure {
+    std::string pseudonym;  // hex
+    std::string ground;
+    std::string reference;
+    std::string asked_by;
+    std::string asked_on;  // YYYY-MM-DD
+    std::string until;
+  };
+  std::string day;
+  int casussen = 0;
+  int persons = 0;
+  int values = 0;
+  int records = 0;
+  // The first 1,000; `more` are not listed.
+  std::vector<Destruction> destructions;
+  int more = 0;
+  int unfinished = 0;
+  std::vector<Erasure> erasures;
+};
+
+struct PurgeTotals {
+  int casussen = 0;
+  int persons = 0;
+  int values = 0;
+  int records = 0;
+  int completed = 0;
+};
+
+// A task of the broker. Instants are RFC 3339 or empty.
+struct JobView {
+  std::string name;
+  absl::Duration interval;
+  std::string last_run;
+  std::string last_success;
+  int failures = 0;
+  std::string reason;
+  std::string retry_at;
+  bool running = false;
+};
+
+struct ErasePersonParams {
+  std::string operator_id;
+  std::string partij;
+  std::string person_id;
+  std::string ground;
+  std::string reference;
+};
+
 // The operator's calls (proto/sluis/v1/admin.proto), over loopback and without TLS. Thread-safe;
 // a moved-from one can only be assigned to or destroyed. Errors are the broker's, and
 // BROKER_UNREACHABLE, TIMEOUT and TRANSPORT (errors.h).
@@ -45,6 +108,16 @@ class AdminClient {
   // SAME_OPERATOR, POLICY_NOT_SIGNED, POLICY_DATE_PAST, POLICY_APPROVED.
   absl::StatusOr<std::string> ActivatePolicy(const std::string& operator_id,
                                              const std::string& policy_hash);
+
+  // What would be destroyed on a day (YYYY-MM-DD; empty: today), if nothing changed until then.
+  absl::StatusOr<PurgePlan> PlanPurge(const std::string& day);
+  // Destroys what is over today. UNAVAILABLE / STORE_LOCKED: done, but to be repeated.
+  absl::StatusOr<PurgeTotals> RunPurge(const std::string& operator_id);
+  // False: another operator has to ask the same. Errors: PERSON_UNKNOWN, SAME_OPERATOR,
+  // ERASURE_OTHER.
+  absl::StatusOr<bool> ErasePerson(const ErasePersonParams& params);
+  // FAILED_PRECONDITION / SCHEDULE_OFF.
+  absl::StatusOr<std::vector<JobView>> ListJobs();
 
  private:
   struct State;
