@@ -393,6 +393,18 @@ absl::Status CheckCompetence(const CommandContext& context, const std::string& c
                       competence);
 }
 
+// Who received in a statutory channel is no deelnemer, but has to inform.
+absl::StatusOr<bool> HasDuty(CommandContext& context, const std::string& handle,
+                             const Uuid& casus) {
+  if (!intake::CheckId("person", handle).ok()) return false;
+  SLUIS_ASSIGN_OR_RETURN(const Uuid person, CallersPerson(context, handle));
+  SLUIS_ASSIGN_OR_RETURN(const auto duty,
+                         state::FindDuty(context.transaction, *context.core.options.vault,
+                                         {policy::v1::DutyRule::INFORM, context.partij, context.hat,
+                                          person, casus, Uuid()}));
+  return duty.has_value();
+}
+
 absl::Status CheckRecord(const v1::RecordFactRequest& request) {
   if (!request.casus_id().empty())
     SLUIS_RETURN_IF_ERROR(intake::CheckId("casus_id", request.casus_id()).status());
@@ -423,7 +435,11 @@ absl::StatusOr<v1::RecordFactAnswer> Record(CommandContext& context,
     const bool admitted = casus->opener().partij() == context.partij ||
                           TakesPart(*casus, context.partij, context.moment.today);
     if (request.fact().has_informed() && !admitted) {
-      SLUIS_RETURN_IF_ERROR(CheckCompetence(context, "informed_without_admission"));
+      SLUIS_ASSIGN_OR_RETURN(const bool has_duty,
+                             HasDuty(context, request.fact().informed().person(), *casus_id));
+      if (!has_duty) {
+        SLUIS_RETURN_IF_ERROR(CheckCompetence(context, "informed_without_admission"));
+      }
     }
   }
   std::optional<state::Subject> subject;
