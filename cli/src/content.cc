@@ -40,6 +40,14 @@ std::string EurosOf(int64_t cents) {
   return absl::StrFormat("%s%d.%02d", cents < 0 ? "-" : "", amount / 100, amount % 100);
 }
 
+std::string ConditionText(const client::SourceCondition& condition) {
+  return absl::StrCat(condition.kind,
+                      condition.until ? absl::StrCat(" ", condition.until->ToString()) : "",
+                      condition.tafel.empty() ? "" : absl::StrCat(" ", condition.tafel));
+}
+
+}  // namespace
+
 absl::StatusOr<client::SourceCondition> ReadCondition(const std::string& text) {
   const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
   client::SourceCondition out;
@@ -57,14 +65,6 @@ absl::StatusOr<client::SourceCondition> ReadCondition(const std::string& text) {
   }
   return out;
 }
-
-std::string ConditionText(const client::SourceCondition& condition) {
-  return absl::StrCat(condition.kind,
-                      condition.until ? absl::StrCat(" ", condition.until->ToString()) : "",
-                      condition.tafel.empty() ? "" : absl::StrCat(" ", condition.tafel));
-}
-
-}  // namespace
 
 void ContentOptions::AddTo(CLI::App& command) {
   const std::string group = "Value (give one; several of the same form make a list)";
@@ -92,6 +92,10 @@ void ContentOptions::AddTo(CLI::App& command) {
   add("--json-file", "json", true, "FILE", "A JSON object from a file; - for standard input");
   command.add_flag("--list", list_, "The field holds a list, also when one value is given")
       ->group(group);
+  AddCompanionsTo(command);
+}
+
+void ContentOptions::AddCompanionsTo(CLI::App& command) {
   AddDate(command, "--value-date", value_date_, "Day that the datum is about");
   command
       .add_option("--labels", labels_,
@@ -134,6 +138,13 @@ absl::StatusOr<client::ValueContent> ContentOptions::Read() const {
   } else {
     content.value = std::move(values.front());
   }
+  SLUIS_ASSIGN_OR_RETURN(client::ValueContent companions, ReadCompanions());
+  companions.value = std::move(content.value);
+  return companions;
+}
+
+absl::StatusOr<client::ValueContent> ContentOptions::ReadCompanions() const {
+  client::ValueContent content;
   content.value_date = value_date_;
   if (!labels_.empty()) {
     const std::pair<std::string, std::string> labels =
@@ -175,6 +186,36 @@ Json ValueToJson(const client::Value& value) {
     out = client::ToText(value);
   }
   return {{form, std::move(out)}};
+}
+
+absl::StatusOr<client::Value> ValueFromJson(const Json& json) {
+  const auto malformed = [] {
+    return Malformed("value",
+                     "not one member: text, boolean, integer, date, eurocents, token, json "
+                     "or list");
+  };
+  if (!json.is_object() || json.size() != 1) return malformed();
+  const std::string& form = json.begin().key();
+  const Json& given = json.begin().value();
+  if (form == "list") {
+    if (!given.is_array()) return malformed();
+    client::Value::List list;
+    for (const Json& one : given) {
+      SLUIS_ASSIGN_OR_RETURN(client::Value value, ValueFromJson(one));
+      if (std::holds_alternative<client::Value::List>(value.form)) return malformed();
+      list.push_back(std::move(value));
+    }
+    client::Value value;
+    value.form = std::move(list);
+    return value;
+  }
+  if (given.is_string()) return client::ParseValue(form, given.get<std::string>());
+  const bool fits = form == "json" ? given.is_object()
+                    : form == "boolean"
+                        ? given.is_boolean()
+                        : (form == "integer" || form == "eurocents") && given.is_number_integer();
+  if (!fits) return malformed();
+  return client::ParseValue(form, given.dump());
 }
 
 std::string CompanionText(const client::ValueContent& content) {

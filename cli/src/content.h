@@ -19,8 +19,12 @@ class ContentOptions {
  public:
   // Adds --text … --condition. The object must outlive the command line.
   void AddTo(CLI::App& command);
+  // Without those of the value.
+  void AddCompanionsTo(CLI::App& command);
   // INVALID_ARGUMENT / OPTION_MISSING without a value, and the errors of client::ParseValue.
   [[nodiscard]] absl::StatusOr<client::ValueContent> Read() const;
+  // Date, labels and conditions, without a value.
+  [[nodiscard]] absl::StatusOr<client::ValueContent> ReadCompanions() const;
 
  private:
   // In the order given; more than one is a list.
@@ -42,7 +46,11 @@ class ContentOptions {
 std::string ValueText(const client::Value& value);
 // {"text": …}, {"integer": …}, …: the form as the wire names it.
 Json ValueToJson(const client::Value& value);
+// The reverse. An object may stand under "json" as itself. MALFORMED, field `value`.
+absl::StatusOr<client::Value> ValueFromJson(const Json& json);
 
+// NIET_DOOR, EINDDATUM=YYYY-MM-DD or ALLEEN_TAFEL=TAFEL. MALFORMED, field `conditions`.
+absl::StatusOr<client::SourceCondition> ReadCondition(const std::string& text);
 // What travels with a value: its day, labels and conditions.
 std::string CompanionText(const client::ValueContent& content);
 Json ContentToJson(const client::ValueContent& content);
