@@ -319,19 +319,33 @@ void Delivering::Watch() {
 
 }  // namespace
 
+absl::StatusOr<std::vector<std::string>> OpenDeposits(Core& core, const Uuid& owner,
+                                                      const std::vector<Delivery>& deliveries) {
+  std::vector<vault::Vault::Sealed> sealed;
+  sealed.reserve(deliveries.size());
+  for (const Delivery& delivery : deliveries)
+    sealed.push_back({state::ValueUse(delivery.deposit), delivery.sealed_value});
+  SLUIS_ASSIGN_OR_RETURN(std::vector<std::string> values,
+                         core.options.vault->OpenAll(owner, sealed));
+  bool parsed = true;
+  for (size_t i = 0; i < values.size(); ++i) {
+    store::v1::SealedValue inner;
+    parsed = inner.ParseFromString(values[i]) && parsed;
+    Wipe(values[i]);
+    v1::DeliveredValue value;
+    value.set_field(deliveries[i].field);
+    value.mutable_content()->Swap(inner.mutable_content());
+    value.set_salt(inner.salt());
+    values[i] = wire::Canonical(value);
+  }
+  if (parsed) return values;
+  for (std::string& value : values) Wipe(value);
+  return DataLoss("SEAL_BROKEN", "a sealed value cannot be read");
+}
+
 absl::StatusOr<std::string> OpenDeposit(Core& core, const Uuid& owner, const Delivery& delivery) {
-  SLUIS_ASSIGN_OR_RETURN(
-      std::string plain,
-      core.options.vault->Open(owner, state::ValueUse(delivery.deposit), delivery.sealed_value));
-  store::v1::SealedValue inner;
-  const bool parsed = inner.ParseFromString(plain);
-  Wipe(plain);
-  if (!parsed) return DataLoss("SEAL_BROKEN", "a sealed value cannot be read");
-  v1::DeliveredValue value;
-  value.set_field(delivery.field);
-  value.mutable_content()->Swap(inner.mutable_content());
-  value.set_salt(inner.salt());
-  return wire::Canonical(value);
+  SLUIS_ASSIGN_OR_RETURN(std::vector<std::string> values, OpenDeposits(core, owner, {delivery}));
+  return std::move(values.front());
 }
 
 absl::Status ExpectDelivery(Core& core, store::Transaction& transaction, uint64_t decision,

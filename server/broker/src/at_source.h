@@ -29,6 +29,9 @@ struct Delivery {
 
 // One delivered value, as it goes over the wire. SEAL_BROKEN and the errors of the vault.
 absl::StatusOr<std::string> OpenDeposit(Core& core, const Uuid& owner, const Delivery& delivery);
+// Those of several deliveries of one owner, in their order; all or none.
+absl::StatusOr<std::vector<std::string>> OpenDeposits(Core& core, const Uuid& owner,
+                                                      const std::vector<Delivery>& deliveries);
 
 // Whether a decision still holds at its delivery.
 struct StillReleased {

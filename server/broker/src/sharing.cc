@@ -5,6 +5,7 @@
 #include "core.h"
 #include "inbox.h"
 
+#include "sluis/crypto/crypto.h"
 #include "sluis/policy/engine.h"
 #include "sluis/policy/record.h"
 #include "sluis/policy/request.h"
@@ -338,8 +339,9 @@ absl::StatusOr<ledger::Draft> Commit(Core& core, FieldsCall& fields,
 
 absl::StatusOr<std::string> OpenValues(Core& core, const Prepared& prepared) {
   std::string out;
-  for (const Delivery& delivery : prepared.deliveries) {
-    SLUIS_ASSIGN_OR_RETURN(std::string bytes, OpenDeposit(core, prepared.value_owner, delivery));
+  SLUIS_ASSIGN_OR_RETURN(std::vector<std::string> values,
+                         OpenDeposits(core, prepared.value_owner, prepared.deliveries));
+  for (std::string& bytes : values) {
     AppendField(out, 2, bytes);
     Wipe(bytes);
   }
@@ -487,7 +489,9 @@ void RequestFields(Core& core, const CallPtr& call) {
   call->request_hash = content;
   auto key = MakeRequestKey(core, call->partij, *request_id, content);
   if (!key.ok()) return call->done(key.status());
-  auto salt = audit::Salt::Generate();
+  const auto random = crypto::RandomBytes(audit::Salt::kSize);
+  if (!random.ok()) return call->done(random.status());
+  const auto salt = audit::Salt::FromBytes(*random);
   if (!salt.ok()) return call->done(salt.status());
   auto fields = std::make_shared<FieldsCall>(FieldsCall{call,
                                                         std::move(message),
@@ -497,7 +501,7 @@ void RequestFields(Core& core, const CallPtr& call) {
                                                         {},
                                                         {},
                                                         {},
-                                                        *std::move(salt),
+                                                        *salt,
                                                         nullptr,
                                                         false,
                                                         std::nullopt});
