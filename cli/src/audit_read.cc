@@ -53,7 +53,9 @@ Json EventToJson(const client::Event& event) {
                       {"exclusion", field.exclusion},
                       {"obligations", field.obligations},
                       {"missing", field.missing},
-                      {"officer_text", field.officer_text}});
+                      {"officer_text", field.officer_text},
+                      {"delivery", field.delivery},
+                      {"objection_ground", field.objection_ground}});
   }
   Json out = {{"index", event.index},
               {"event_id", event.event_id},
@@ -79,20 +81,24 @@ Json EventToJson(const client::Event& event) {
               {"subject_kind", event.subject_kind},
               {"usage_purpose", event.usage_purpose}};
   out["repeats"] = event.repeats ? Json(*event.repeats) : Json(nullptr);
+  out["decided_in"] = event.decided_in ? Json(*event.decided_in) : Json(nullptr);
   return out;
 }
 
 // "7 RELEASE, 2 REFUSE", an error's reason, or what a change was about.
 std::string WhatCame(const client::Event& event) {
   std::map<std::string, int> outcomes;
-  for (const client::EventField& field : event.fields)
-    ++outcomes[std::string(OutcomeName(field.outcome))];
+  for (const client::EventField& field : event.fields) {
+    // Of a delivery that is what it is about.
+    ++outcomes[field.delivery.empty() ? std::string(OutcomeName(field.outcome)) : field.delivery];
+  }
   std::vector<std::string> parts;
   for (const auto& [outcome, count] : outcomes) parts.push_back(absl::StrCat(count, " ", outcome));
   if (!event.error_reason.empty()) parts.push_back(event.error_reason);
   if (!event.subject_kind.empty()) parts.push_back(event.subject_kind);
   if (!event.usage_purpose.empty()) parts.push_back(event.usage_purpose);
   if (event.repeats) parts.push_back(absl::StrCat("repeats ", *event.repeats));
+  if (event.decided_in) parts.push_back(absl::StrCat("of ", *event.decided_in));
   return absl::StrJoin(parts, ", ");
 }
 
@@ -102,6 +108,8 @@ void PrintFields(const client::Event& event) {
     for (const auto& [name, value] : {std::pair<std::string, std::string>{"grant", field.grant},
                                       {"grondslag", field.grondslag},
                                       {"exclusion", field.exclusion},
+                                      {"delivery", field.delivery},
+                                      {"ground", field.objection_ground},
                                       {"missing", absl::StrJoin(field.missing, ", ")},
                                       {"obligations", absl::StrJoin(field.obligations, ", ")}}) {
       if (!value.empty()) details.push_back(absl::StrCat(name, " ", value));

@@ -51,7 +51,8 @@ Json DecisionToJson(const client::Decision& decision) {
                 {"obligations", field.obligations},
                 {"missing", field.missing},
                 {"text", field.text},
-                {"none_held", field.none_held}};
+                {"none_held", field.none_held},
+                {"delivery", field.delivery}};
     one["content"] = field.value ? ContentToJson(*field.value) : Json(nullptr);
     fields.push_back(std::move(one));
   }
@@ -62,10 +63,24 @@ Json DecisionToJson(const client::Decision& decision) {
           {"validate_only", decision.validate_only}};
 }
 
+// Released, and delivered where the source was asked for it.
 bool AllReleased(const client::Decision& decision) {
-  return std::all_of(
-      decision.fields.begin(), decision.fields.end(),
-      [](const client::FieldAnswer& field) { return field.outcome == Outcome::kRelease; });
+  return std::all_of(decision.fields.begin(), decision.fields.end(),
+                     [](const client::FieldAnswer& field) {
+                       return field.outcome == Outcome::kRelease &&
+                              (field.delivery.empty() || field.delivery == "DELIVERED" ||
+                               field.delivery == "NONE_HELD");
+                     });
+}
+
+// What became of a released value that its source keeps.
+std::string DeliveryText(const std::string& delivery) {
+  if (delivery == "SOURCE_OBJECTS") return "released; the source does not provide it";
+  if (delivery == "SOURCE_UNREACHABLE") return "released; the source cannot be reached now";
+  if (delivery == "SOURCE_SILENT") return "released; the source did not answer in time";
+  if (delivery == "SOURCE_ANSWER_REFUSED") return "released; the source's answer is no value";
+  if (delivery == "NO_LONGER_RELEASED") return "no longer released: ask anew";
+  return absl::StrCat("released; not delivered: ", delivery);
 }
 
 Ink InkOf(Outcome outcome) {
@@ -87,6 +102,7 @@ std::string ValueOrWhy(const client::FieldAnswer& field, const client::Decision&
   if (field.outcome != Outcome::kRelease) return field.code;
   if (field.value) return ValueText(field.value->value);
   if (decision.validate_only) return "would be released";
+  if (!field.delivery.empty() && !field.none_held) return DeliveryText(field.delivery);
   return field.none_held ? "the source holds no value" : "released; no value with this answer";
 }
 

@@ -36,6 +36,10 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const T
   arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_answer_bytes));
   // Another client of this process may have another certificate: never share its connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // A stream may be silent for long: whether the broker is still there is looked at.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // No retry policy from DNS: only what the broker never saw (a connection that came to its age) is
   // sent again behind our back.
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);

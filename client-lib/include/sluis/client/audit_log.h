@@ -51,6 +51,10 @@ struct EventField {
   std::vector<std::string> obligations = {};
   std::vector<std::string> missing = {};
   std::string officer_text = {};
+  // Of DELIVERED and NOT_DELIVERED: what became of the value, as FieldAnswer::delivery; and on
+  // which ground the source objected, for officers and the source.
+  std::string delivery = {};
+  std::string objection_ground = {};
 };
 
 struct Event {
@@ -78,6 +82,8 @@ struct Event {
   std::string subject_kind = {};
   std::optional<uint64_t> repeats = {};  // index of the first entry that this one repeats
   std::string usage_purpose = {};
+  // Of DELIVERED and NOT_DELIVERED: the entry of the decision.
+  std::optional<uint64_t> decided_in = {};
 };
 
 struct SearchEventsAnswer {

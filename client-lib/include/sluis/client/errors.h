@@ -48,6 +48,7 @@
 //   RECEIPT_MALFORMED         DATA_LOSS                               cannot be read
 //   RECEIPT_REQUEST           DATA_LOSS                               proof of another request
 //   RECEIPT_ANSWER            DATA_LOSS                               proof of another answer
+//   RECEIPT_KIND              DATA_LOSS                               proof of another kind of entry
 //   LEAF_..., PROOF_..., NOTE_..., CHECKPOINT_...                     no proof: audit/receipt.h
 //   LOG_FORKED                DATA_LOSS            size, remembered,  two histories: keep both
 //                                                  conflicting
@@ -58,6 +59,7 @@
 //   VALUE_COMMITMENT          DATA_LOSS            field              not the value in the log
 //   VALUE_MISSING             DATA_LOSS            field              said to come, and did not
 //   VALUE_UNEXPECTED          DATA_LOSS            field              came, and was not released
+//   DELIVERY_MISSING          DATA_LOSS            field              not told what became of it
 //
 // Reasons of the last part mean: do not trust this answer, keep what you have (the state file, the
 // receipts), and ask the broker's operator. When the answer was an error of the broker itself, its

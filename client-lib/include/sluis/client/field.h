@@ -56,6 +56,24 @@ struct DepositFieldAnswer {
   Proof proof = {};
 };
 
+// A value that the source keeps itself, and is asked for when it is released (source.h): all that a
+// decision reads of it, and not the value.
+struct KeepAtSourceRequest {
+  std::string casus_id = {};
+  std::string person_id = {};
+  std::string field = {};
+  std::optional<CivilDate> value_date = {};
+  std::optional<PoliceLabels> labels = {};
+  std::vector<SourceCondition> conditions = {};
+  std::optional<CivilDate> first_processed = {};
+  std::optional<CivilDate> deposit_end = {};
+  bool third_person = false;
+  bool visible_to_present = false;
+  bool pseudonym_k_safe = false;
+  int32_t min_cell = 0;
+  std::optional<PartijHat> origin = {};
+};
+
 struct CorrectFieldRequest {
   std::string deposit_id = {};
   ValueContent content = {};

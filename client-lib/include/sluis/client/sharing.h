@@ -58,6 +58,11 @@ struct FieldAnswer {
   std::string text = {};
   // True for a release of which the source holds no value.
   bool none_held = false;
+  // Where the source keeps this value itself, or one that is released beside it: what became of it,
+  // by name: DELIVERED, NONE_HELD, SOURCE_OBJECTS, SOURCE_UNREACHABLE, SOURCE_SILENT,
+  // SOURCE_ANSWER_REFUSED, NO_LONGER_RELEASED, VALUE_UNREADABLE. Empty for what is decided and
+  // delivered at once. Its own entry of the log says so: the second of Proof::entries.
+  std::string delivery = {};
   // The value, compared with the commitment that stands in the log.
   std::optional<ValueContent> value = {};
 };
