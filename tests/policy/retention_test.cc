@@ -94,13 +94,20 @@ TEST_F(RetentionTest, ElsewhereFromTheClosing) {
       EndOfCasus(*policy_, Casus(v1::CasusFacts::CLOSED, "GGZ"), "2027-03-01", "GEM_COLLEGE_WMO"),
       End("RT_WMO", "2042-03-01"));
   // Nobody with a term: that of the log.
-  EXPECT_EQ(
-      EndOfCasus(*policy_, Casus(v1::CasusFacts::CLOSED, "GEM_OOV"), "2027-03-01", "GEM_OOV"),
-      End("RT_BROKER_LOG", "2032-03-01"));
+  EXPECT_EQ(EndOfCasus(*policy_, Casus(v1::CasusFacts::CLOSED, "GEM_OOV"), "2027-03-01", "GEM_OOV"),
+            End("RT_BROKER_LOG", "2032-03-01"));
   // RT_WAMS is not set.
   EXPECT_EQ(
       EndOfCasus(*policy_, Casus(v1::CasusFacts::CLOSED, "GEM_WAMS"), "2027-03-01", "GEM_WAMS"),
       End("RT_BROKER_LOG", "2032-03-01"));
+}
+
+TEST_F(RetentionTest, ATrackThatEndedIsAsGoodAsClosed) {
+  v1::CasusFacts casus = Casus(v1::CasusFacts::OPEN, "GEM_COLLEGE_WMO");
+  casus.mutable_wams_track()->set_stage("AANPAK_UITVOERING");
+  EXPECT_EQ(EndOfCasus(*policy_, casus, "2027-03-01", "GEM_WAMS"), std::nullopt);
+  casus.mutable_wams_track()->set_stage("AFSLUITING");
+  EXPECT_EQ(EndOfCasus(*policy_, casus, "2027-03-01", "GEM_WAMS"), End("RT_WMO", "2042-03-01"));
 }
 
 TEST_F(RetentionTest, RecordsSignalsAndIds) {

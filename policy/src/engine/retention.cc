@@ -100,7 +100,10 @@ std::optional<RetentionEnd> EndOfCasus(const Policy& policy, const v1::CasusFact
              earliest);
     return earliest;
   }
-  if (casus.status() != v1::CasusFacts::CLOSED) return std::nullopt;
+  // A stage that refuses every request is as good as closed (R-W-40).
+  const auto stage = policy.FindStage(casus.wams_track().stage());
+  const bool ended = stage && (policy.compiled().closing_stages & MaskBit(*stage)) != 0;
+  if (casus.status() != v1::CasusFacts::CLOSED && !ended) return std::nullopt;
   const auto closed = Day(closed_on);
   HatSet hats{};
   const auto add = [&](std::string_view name) {

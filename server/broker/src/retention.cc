@@ -174,8 +174,10 @@ class Finder {
       SLUIS_ASSIGN_OR_RETURN(const Uuid id, Uuid::FromBytes(document.key));
       SLUIS_ASSIGN_OR_RETURN(const auto casus, UnlessDestroyed(state_.Casus(id)));
       if (!casus) return absl::OkStatus();
-      auto end =
-          policy::EndOfCasus(policy_, casus->facts(), casus->closed_on(), casus->opener().hat());
+      // A track that ended closes the casus; one that goes on again has no such day.
+      const std::string& closed_on =
+          casus->closed_on().empty() ? casus->wams().closed_on() : casus->closed_on();
+      auto end = policy::EndOfCasus(policy_, casus->facts(), closed_on, casus->opener().hat());
       SLUIS_ASSIGN_OR_RETURN(auto of_signals, EndOfSignals(id, *casus));
       KeepEarliest(end, std::move(of_signals));
       const bool wgs = policy::IsWgsCasus(policy_, casus->facts());

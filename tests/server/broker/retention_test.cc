@@ -24,6 +24,7 @@
 #include "sluis/facts/facts_reader.h"
 #include "sluis/ledger/ledger.h"
 #include "sluis/log/v1/record.pb.h"
+#include "sluis/state/signals.h"
 #include "sluis/state/state.h"
 #include "sluis/store/v1/job.pb.h"
 #include "sluis/testing/policy_files.h"
@@ -417,6 +418,56 @@ TEST_F(ValuesTest, AConsentGoesWhenNoEntryWithinItsTermRestsOnIt) {
   ASSERT_THAT(broker().SetClock(At("2031-11-30")), IsOk());
   EXPECT_EQ(Run().records, 1);
   EXPECT_EQ(RowsIn(store::Table::kRecord, "p"), 0U);
+}
+
+// The envelope of a vroegsignaal: half a year after an answer without follow-up.
+TEST_F(ValuesTest, ASignalWithoutFollowUpTakesItsCasusAlong) {
+  const Uuid person = *crypto::RandomUuid();
+  const Uuid envelope = *crypto::RandomUuid();
+  const Uuid signal_id = *crypto::RandomUuid();
+  const auto put = [&](std::string_view closed_on) {
+    const auto transaction = *broker().assembly().store().Begin();
+    state::StateWriter state(*transaction, vault());
+    store::v1::Casus casus;
+    casus.mutable_facts()->set_id(envelope.ToString());
+    casus.mutable_facts()->set_status(policy::v1::CasusFacts::CLOSED);
+    casus.mutable_facts()->set_first_processed("2026-11-30");
+    casus.mutable_facts()->add_persons()->set_id(person.ToString());
+    casus.mutable_opener()->set_partij("P_ALMELO");
+    casus.mutable_opener()->set_hat("GEM_SCHULDHULP");
+    casus.set_closed_on(std::string(closed_on));
+    EXPECT_THAT(state.PutCasus(envelope, casus), IsOk());
+    store::v1::Signal signal;
+    signal.mutable_sender()->set_partij("P_ENERGIE");
+    signal.mutable_receiver()->set_partij("P_ALMELO");
+    signal.mutable_receiver()->set_hat("GEM_SCHULDHULP");
+    signal.set_tafel("K_VROEGSIGNALERING");
+    signal.set_casus_id(envelope.ToString());
+    signal.set_person(person.ToString());
+    signal.set_answered_on("2026-12-31");
+    EXPECT_THAT(state::PutSignal(*transaction, vault(), signal_id, signal), IsOk());
+    EXPECT_THAT(transaction->Commit(), IsOk());
+  };
+  ASSERT_THAT(vault().CreateKey(person), IsOk());
+  ASSERT_THAT(vault().CreateKey(envelope), IsOk());
+  {
+    const auto transaction = *broker().assembly().store().Begin();
+    ASSERT_THAT(state::StateWriter(*transaction, vault()).PutPerson(person, {}), IsOk());
+    ASSERT_THAT(transaction->Commit(), IsOk());
+  }
+  // It went on for a while after the answer: a casus like any other.
+  put("2027-02-01");
+  EXPECT_THAT(Plan("2027-12-31").destructions, IsEmpty());
+  put("2026-12-31");
+  EXPECT_THAT(Plan("2027-06-30").destructions, IsEmpty());
+  const DestructionPlan plan = Plan("2027-07-01");
+  ASSERT_THAT(plan.destructions, SizeIs(2));
+  EXPECT_EQ(plan.destructions[1].parts[0].term, "RT_VROEGSIGNAAL");
+  ASSERT_THAT(broker().SetClock(At("2027-07-01", 0)), IsOk());
+  EXPECT_EQ(Run().casussen, 1);
+  EXPECT_EQ(RowsIn(store::Table::kSignal), 0U);
+  EXPECT_FALSE(*vault().HasKey(person));
+  EXPECT_FALSE(*vault().HasKey(envelope));
 }
 
 TEST_F(ValuesTest, APersonOfWhomThereIsNothingGoesAfterThirtyDays) {

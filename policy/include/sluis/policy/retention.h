@@ -34,8 +34,9 @@ std::optional<RetentionEnd> EndOfValue(const Policy& policy, const v1::Holding& 
                                        KeptByWgs kept);
 
 // The end of a casus. One that was placed at a tafel of the WGS: the term from its first
-// processing, open or closed. Any other: none while it is open; from the day of closing the
-// shortest term of those who took part or opened it, or that of the log where they have none.
+// processing, open or closed. Any other: none while it is open; from the day of closing, or on
+// which a track came to the stage that closes it, the shortest term of those who took part or
+// opened it, or that of the log where they have none.
 std::optional<RetentionEnd> EndOfCasus(const Policy& policy, const v1::CasusFacts& casus,
                                        std::string_view closed_on, std::string_view opener_hat);
 // Whether it was placed at a tafel of the WGS.
