@@ -181,6 +181,7 @@ class Daemon {
     }
     SLUIS_ASSIGN_OR_RETURN(door_,
                            services::PartijDoor::Open(config_, assembly_->broker(), *trust_));
+    MakeSchedule();
     if (!config_.admin_address.empty()) {
       SLUIS_ASSIGN_OR_RETURN(admin_, services::AdminDoor::Open(config_, Actions()));
       SLUIS_RETURN_IF_ERROR(WritePort(config_.admin_port_file, admin_->port()));
@@ -248,12 +249,9 @@ class Daemon {
 
   // ---- What the broker does by itself ----
 
-  void StartSchedule() {
-    if (!config_.schedule) {
-      logging::Log(Level::kWarn, "schedule_off");
-      if (admin_ != nullptr) admin_->SetJobsServing(false);
-      return;
-    }
+  // Before the door through which operators ask for it.
+  void MakeSchedule() {
+    if (!config_.schedule) return;
     broker::SchedulerOptions options;
     options.store = store_;
     options.clock = &assembly_->clock();
@@ -270,7 +268,12 @@ class Daemon {
     }
     scheduler_ = std::make_unique<broker::Scheduler>(std::move(options), assembly_->broker(),
                                                      std::move(jobs));
-    scheduler_->Start();
+  }
+
+  void StartSchedule() {
+    if (scheduler_ != nullptr) return scheduler_->Start();
+    logging::Log(Level::kWarn, "schedule_off");
+    if (admin_ != nullptr) admin_->SetJobsServing(false);
   }
 
   // On the scheduler's thread. The name of a job and a reason: nothing of what it was about.
