@@ -305,7 +305,9 @@ Policy SetWamsTerms(Policy policy) {
     if (is_set) continue;
     v1::OperatorSwitches::Term& term = *policy.switches.add_terms();
     term.set_id(retention.id());
-    term.set_term(2);
+    // So long that it ends for no value: a term binds its holder at every tafel, and L11 is about
+    // the rows.
+    term.set_term(100);
     term.set_unit(v1::Retention::JAAR);
     term.set_source("besluit");
   }
