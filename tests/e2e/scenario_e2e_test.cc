@@ -62,7 +62,8 @@ std::string StepName(const ::testing::TestParamInfo<size_t>& parameter) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, ScenarioE2eTest, ::testing::Range<size_t>(0, ScenarioSteps().size()), StepName);
+INSTANTIATE_TEST_SUITE_P(Cases, ScenarioE2eTest,
+                         ::testing::Range<size_t>(0, ScenarioSteps().size()), StepName);
 
 TEST(ScenarioE2eListTest, HoldsEveryScenario) {
   std::set<std::string> played;

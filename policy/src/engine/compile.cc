@@ -1432,8 +1432,8 @@ bool Policy::RegimeOpen(Regime regime, CivilDate today) const {
   const auto number = static_cast<size_t>(regime);
   if (((compiled_->regimes_without_term >> number) & 1) != 0) return false;
   const auto& rows = compiled_->opening_rows[number];
-  return rows.empty() || std::any_of(rows.begin(), rows.end(),
-                                     [&](RowId row) { return RowInForce(row, today); });
+  return rows.empty() ||
+         std::any_of(rows.begin(), rows.end(), [&](RowId row) { return RowInForce(row, today); });
 }
 bool Policy::RowInForce(RowId row, CivilDate today) const {
   const CompiledRow& compiled = compiled_->row[row.index()];
