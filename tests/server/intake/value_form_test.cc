@@ -303,5 +303,31 @@ TEST(FieldsPageTest, EveryFieldHasAValueThatIsTaken) {
   }
 }
 
+TEST(TextsOfTest, FindsEveryTextHoweverDeep) {
+  v1::Value value;
+  v1::ValueList& list = *value.mutable_list();
+  list.add_values()->set_text("een tekst");
+  list.add_values()->set_token("TOKEN");
+  list.add_values()->set_date("1981-07-02");
+  list.add_values()->set_integer(7601);
+  list.add_values()->set_eurocents(-5);
+  list.add_values()->set_boolean(true);
+  list.add_values()->set_json(R"({"naam":["G\u0065rda",{"diep":12}],"niets":null})");
+  EXPECT_THAT(TextsOf(value),
+              ::testing::UnorderedElementsAre("een tekst", "TOKEN", "1981-07-02", "7601", "-5",
+                                              "naam", "Gerda", "diep", "12", "niets"));
+  EXPECT_THAT(TextsOf(v1::Value()), ::testing::IsEmpty());
+}
+
+TEST(TextMemberTest, IsTheTextOfAMemberOrNothing) {
+  v1::Value value;
+  value.set_json(R"({"postcode":"7601AB","huisnummer":3})");
+  EXPECT_EQ(TextMember(value, "postcode"), "7601AB");
+  EXPECT_EQ(TextMember(value, "huisnummer"), "");
+  EXPECT_EQ(TextMember(value, "straat"), "");
+  value.set_text("7601AB");
+  EXPECT_EQ(TextMember(value, "postcode"), "");
+}
+
 }  // namespace
 }  // namespace sluis::intake
