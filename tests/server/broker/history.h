@@ -13,10 +13,20 @@
 // What was done to one casus, and whether it could have happened in one order: the log's.
 namespace sluis::broker {
 
-// What a release rests on. Each can be taken away and, but for the last, given back.
-enum class Ground { kConsent, kNoObjection, kParticipation, kPhase, kOpen };
-inline constexpr std::array kGrounds = {Ground::kConsent, Ground::kNoObjection,
-                                        Ground::kParticipation, Ground::kPhase, Ground::kOpen};
+// What a release rests on. Each can be taken away and, but for kOpen, given back.
+enum class Ground {
+  kConsent,
+  kNoObjection,
+  kParticipation,
+  kPhase,
+  kOpen,
+  kValue,        // there is a value to deliver
+  kMandate,      // of a supporter
+  kNoException,  // to inzage
+};
+inline constexpr std::array kGrounds = {
+    Ground::kConsent, Ground::kNoObjection, Ground::kParticipation, Ground::kPhase,
+    Ground::kOpen,    Ground::kValue,       Ground::kMandate,       Ground::kNoException};
 
 struct Operation {
   enum class Kind { kGrant, kRevoke, kRequest };
@@ -28,6 +38,13 @@ struct Operation {
   uint64_t ended = 0;
   // Its entry in the log.
   uint64_t index = 0;
+  // Of a request: a value came with it. A release without one is none of a value.
+  bool delivered = false;
+
+  // Whether a request took what rests on the ground.
+  [[nodiscard]] bool Took(Ground what) const {
+    return what == Ground::kValue ? delivered : released;
+  }
 };
 
 // What is wrong with a history of operations that were all answered; empty when nothing is.
@@ -81,7 +98,7 @@ inline std::vector<std::string> CheckHistory(std::vector<Operation> history) {
           by_begin.begin(), by_begin.end(), from,
           [](uint64_t value, const Operation* operation) { return value < operation->begun; });
       for (auto at = first; at != by_begin.end() && (*at)->begun < until; ++at) {
-        if ((*at)->kind == Operation::Kind::kRequest && (*at)->released && (*at)->ended < until)
+        if ((*at)->kind == Operation::Kind::kRequest && (*at)->Took(ground) && (*at)->ended < until)
           problem(**at, "released after an acknowledged revocation");
       }
     }
@@ -103,9 +120,10 @@ inline std::vector<std::string> CheckHistory(std::vector<Operation> history) {
   }
   for (const Operation& operation : history) {
     if (operation.kind == Operation::Kind::kRequest) {
-      if (operation.released &&
-          !std::all_of(there.begin(), there.end(), [](bool is) { return is; }))
-        problem(operation, "released on facts that were no longer so");
+      const bool wrong = std::any_of(kGrounds.begin(), kGrounds.end(), [&](Ground ground) {
+        return operation.Took(ground) && !there[static_cast<size_t>(ground)];
+      });
+      if (wrong) problem(operation, "released on facts that were no longer so");
       continue;
     }
     there[static_cast<size_t>(operation.ground)] = operation.kind == Operation::Kind::kGrant;

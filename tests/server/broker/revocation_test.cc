@@ -1,6 +1,6 @@
-// Invariant 4: once a withdrawal, objection, removal, closing or down-scaling is acknowledged, no
-// later release contradicts it. Many requesters against one writer per ground, on real files; what
-// happened is then held against the order of the log.
+// Invariant 4: once a withdrawal (of a consent, a value, a mandate), objection, exception, removal,
+// closing or down-scaling is acknowledged, no later release contradicts it. Many requesters against
+// one writer per ground, on real files; what happened is then held against the order of the log.
 //
 // SLUIS_REVOCATION_OPERATIONS sets how many calls are made; 20,000 unless told otherwise.
 
@@ -18,9 +18,11 @@
 #include "small_world.h"
 
 #include "sluis/base/mutex.h"
+#include "sluis/base/status_macros.h"
 #include "sluis/base_testing/status_matchers.h"
 #include "sluis/ledger/ledger.h"
 #include "sluis/testing/policy_files.h"
+#include "sluis/testing/world.h"
 
 namespace sluis::broker {
 namespace {
@@ -38,7 +40,7 @@ uint64_t Operations() {
 // ---- The checker itself ----
 
 Operation Request(uint64_t begun, uint64_t ended, uint64_t index, bool released) {
-  return {Operation::Kind::kRequest, Ground::kConsent, released, begun, ended, index};
+  return {Operation::Kind::kRequest, Ground::kConsent, released, begun, ended, index, released};
 }
 Operation Grant(Ground ground, uint64_t begun, uint64_t ended, uint64_t index) {
   return {Operation::Kind::kGrant, ground, false, begun, ended, index};
@@ -77,6 +79,15 @@ TEST(HistoryTest, ALogOutOfRealOrderIsFound) {
 TEST(HistoryTest, OneEntryForTwoCallsIsFound) {
   EXPECT_THAT(CheckHistory({Request(1, 4, 5, false), Request(2, 3, 5, false)}),
               ::testing::ElementsAre("entry 5: two operations"));
+}
+
+TEST(HistoryTest, AValueAfterItsWithdrawalIsFound) {
+  EXPECT_THAT(CheckHistory({Revoke(Ground::kValue, 1, 2, 0), Request(3, 4, 1, true)}),
+              ::testing::SizeIs(2));
+  // A release that brings none is right.
+  Operation empty = Request(3, 4, 1, true);
+  empty.delivered = false;
+  EXPECT_THAT(CheckHistory({Revoke(Ground::kValue, 1, 2, 0), empty}), IsEmpty());
 }
 
 TEST(HistoryTest, AReleaseBeforeTheFirstGrantIsFound) {
@@ -170,21 +181,135 @@ void AlternatePhase(SmallWorld& world, History& history, Budget& budget) {
   }
 }
 
+void AlternateValue(SmallWorld& world, History& history, Budget& budget) {
+  // The first was deposited when the casus was made.
+  std::optional<v1::DepositFieldResponse> deposit =
+      Change(history, Kind::kGrant, Ground::kValue, [&] { return world.Deposit(); });
+  while (deposit && budget.Take(2)) {
+    v1::WithdrawFieldRequest withdraw;
+    withdraw.set_deposit_id(deposit->answer().deposit_id());
+    if (!Change(history, Kind::kRevoke, Ground::kValue, [&] {
+          return world.Send<v1::WithdrawFieldResponse>(kGgz, "FieldService/WithdrawField",
+                                                       withdraw);
+        })) {
+      return;
+    }
+    deposit = Change(history, Kind::kGrant, Ground::kValue, [&] { return world.Deposit(); });
+  }
+}
+
+// ---- A supporter, at the channel for the rights of persons ----
+
+inline constexpr Side kIxta{"P_IXTANOA", "ZELFREGIE"};
+constexpr std::string_view kPlan = "afspraken_interventies";
+
+// The supporter asks the process director about the approach, with a mandate.
+struct Supporter {
+  SmallWorld& world;
+  std::string person;
+
+  absl::Status Build() {
+    v1::IntroducePersonRequest introduce;
+    introduce.set_casus_id(world.casus_id());
+    introduce.set_person_id(world.wijkteam_person());
+    introduce.set_partij(std::string(kIxta.partij));
+    SLUIS_RETURN_IF_ERROR(
+        world.Send<v1::IntroducePersonResponse>(kRegie, "CasusService/IntroducePerson", introduce)
+            .status());
+    v1::GetCasusRequest get;
+    get.set_casus_id(world.casus_id());
+    SLUIS_ASSIGN_OR_RETURN(const auto got,
+                           world.transport().Send<v1::GetCasusResponse>(
+                               kIxta.partij, "/sluis.v1.CasusService/GetCasus", get));
+    if (got.casus().person_ids_size() != 1) return absl::InternalError("another number of persons");
+    person = got.casus().person_ids(0);
+    v1::DepositFieldRequest deposit = world.NewDeposit();
+    deposit.set_person_id(world.wijkteam_person());
+    deposit.set_field(std::string(kPlan));
+    for (const auto& field : testing::ReferenceConvenant().message().fields()) {
+      if (field.name() == kPlan)
+        *deposit.mutable_content()->mutable_value() = testing::SampleValue(field);
+    }
+    return world.Send<v1::DepositFieldResponse>(kRegie, "FieldService/DepositField", deposit)
+        .status();
+  }
+  absl::StatusOr<v1::RecordFactResponse> Mandate() {
+    v1::RecordFactRequest request;
+    request.set_reference("dossier 6");
+    auto& mandate = *request.mutable_fact()->mutable_mandate();
+    mandate.set_person(person);
+    mandate.mutable_holder()->set_partij(std::string(kIxta.partij));
+    mandate.mutable_holder()->set_hat(std::string(kIxta.hat));
+    mandate.add_fields(std::string(kPlan));
+    mandate.add_given_by()->set_capacity(policy::v1::Capacity::SELF);
+    mandate.set_flag(policy::v1::Consent::AVG_GRONDSLAG);
+    mandate.set_written(true);
+    mandate.set_from("2026-01-01");
+    return world.Send<v1::RecordFactResponse>(kIxta, "FactService/RecordFact", request);
+  }
+  absl::StatusOr<v1::RecordFactResponse> Except() {
+    v1::RecordFactRequest request;
+    request.set_reference("dossier 7");
+    auto& exception = *request.mutable_fact()->mutable_rights_exception();
+    exception.set_person(world.wijkteam_person());
+    exception.add_fields(std::string(kPlan));
+    exception.set_reason("GEHEIM uitzondering");
+    exception.set_from("2026-01-01");
+    return world.Send<v1::RecordFactResponse>(kRegie, "FactService/RecordFact", request);
+  }
+  absl::StatusOr<v1::RequestFieldsResponse> Ask() {
+    v1::RequestFieldsRequest request;
+    request.set_casus_id(world.casus_id());
+    request.set_tafel("K_RECHTEN");
+    request.mutable_source()->set_partij(std::string(kRegie.partij));
+    request.mutable_source()->set_hat(std::string(kRegie.hat));
+    request.set_purpose("D16");
+    request.set_person_id(person);
+    auto& field = *request.add_fields();
+    field.set_field(std::string(kPlan));
+    field.set_motivation("namens de cliënt");
+    return world.Send<v1::RequestFieldsResponse>(kIxta, "SharingService/RequestFields", request);
+  }
+};
+
+void AlternateMandate(Supporter& supporter, History& history, Budget& budget) {
+  while (budget.Take(2)) {
+    const auto mandate =
+        Change(history, Kind::kGrant, Ground::kMandate, [&] { return supporter.Mandate(); });
+    if (!mandate) return;
+    Change(history, Kind::kRevoke, Ground::kMandate,
+           [&] { return supporter.world.WithdrawFact(kIxta, mandate->answer().fact_id()); });
+  }
+}
+
+void AlternateException(Supporter& supporter, History& history, Budget& budget) {
+  while (budget.Take(2)) {
+    const auto exception =
+        Change(history, Kind::kRevoke, Ground::kNoException, [&] { return supporter.Except(); });
+    if (!exception) return;
+    Change(history, Kind::kGrant, Ground::kNoException,
+           [&] { return supporter.world.WithdrawFact(kRegie, exception->answer().fact_id()); });
+  }
+}
+
 struct Tally {
   std::atomic<uint64_t> all{0};
   std::atomic<uint64_t> released{0};
   std::atomic<uint64_t> refused{0};
 };
 
-void Request(SmallWorld& world, History& history, Tally& tally) {
+template <typename Asker>
+void Request(Asker& asker, History& history, Tally& tally) {
   Operation operation;
   operation.begun = history.Tick();
-  const auto response = world.Ask();
+  const auto response = asker.Ask();
   operation.ended = history.Tick();
   ASSERT_THAT(response, IsOk());
   operation.released = OutcomeOf(*response) == FieldOutcome::RELEASE;
+  operation.delivered = response->values_size() == 1;
   // What was decided and what was delivered are one.
-  EXPECT_EQ(response->values_size(), operation.released ? 1 : 0);
+  const bool held = response->answer().fields(0).value_state() == v1::VALUE_STATE_DELIVERED;
+  EXPECT_EQ(operation.delivered, operation.released && held);
   operation.index = response->receipts(0).index();
   ++(operation.released ? tally.released : tally.refused);
   history.Add(operation);
@@ -196,11 +321,19 @@ void PlayRound(SmallWorld& world, uint64_t operations, Tally& tally) {
   History history;
   Budget budget(operations);
   constexpr int kRequesters = 12;
+  constexpr int kSupporters = 3;
   constexpr int kAfterClosing = 5;
   std::vector<std::thread> writers;
-  for (const auto alternate :
-       {AlternateConsent, AlternateObjection, AlternateParticipation, AlternatePhase}) {
+  for (const auto alternate : {AlternateConsent, AlternateObjection, AlternateParticipation,
+                               AlternatePhase, AlternateValue}) {
     writers.emplace_back(alternate, std::ref(world), std::ref(history), std::ref(budget));
+  }
+  // Another question at the same time, about the same person: what stands in its way is its own.
+  Supporter supporter{world, {}};
+  ASSERT_THAT(supporter.Build(), IsOk());
+  History of_supporter;
+  for (const auto alternate : {AlternateMandate, AlternateException}) {
+    writers.emplace_back(alternate, std::ref(supporter), std::ref(of_supporter), std::ref(budget));
   }
   std::atomic<bool> closed{false};
   std::vector<std::thread> requesters;
@@ -211,6 +344,11 @@ void PlayRound(SmallWorld& world, uint64_t operations, Tally& tally) {
       for (int after = 0; after < kAfterClosing; ++after) Request(world, history, tally);
     });
   }
+  for (int i = 0; i < kSupporters; ++i) {
+    requesters.emplace_back([&] {
+      while (budget.Take(1)) Request(supporter, of_supporter, tally);
+    });
+  }
   for (std::thread& writer : writers) writer.join();
   // Everything is granted now, but what the last turn of the consent's writer withdrew.
   Change(history, Kind::kGrant, Ground::kConsent, [&] { return world.Consent(); });
@@ -218,9 +356,11 @@ void PlayRound(SmallWorld& world, uint64_t operations, Tally& tally) {
   Change(history, Kind::kRevoke, Ground::kOpen, [&] { return world.Close(); });
   closed = true;
   for (std::thread& requester : requesters) requester.join();
-  std::vector<Operation> operations_done = history.Take();
-  tally.all += operations_done.size();
-  EXPECT_THAT(CheckHistory(std::move(operations_done)), IsEmpty());
+  for (History* each : {&history, &of_supporter}) {
+    std::vector<Operation> operations_done = each->Take();
+    tally.all += operations_done.size();
+    EXPECT_THAT(CheckHistory(std::move(operations_done)), IsEmpty());
+  }
 }
 
 TEST(RevocationTest, NoReleaseContradictsAnAcknowledgedRevocation) {
@@ -232,7 +372,7 @@ TEST(RevocationTest, NoReleaseContradictsAnAcknowledgedRevocation) {
   for (uint64_t round = 0; round < rounds; ++round) {
     SmallWorld world(broker);
     if (round == 0) {
-      ASSERT_THAT(world.PutActors(), IsOk());
+      ASSERT_THAT(world.PutActors({std::string(kIxta.partij)}), IsOk());
     }
     ASSERT_THAT(world.Build(static_cast<int>(round) + 1), IsOk());
     PlayRound(world, Operations() / rounds, tally);
