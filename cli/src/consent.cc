@@ -1,3 +1,5 @@
+#include <iostream>
+#include <map>
 #include <memory>
 
 #include "call.h"
@@ -81,13 +83,51 @@ void AddWithdraw(CLI::App& consent, Context& context) {
   CLI::App* command = consent.add_subcommand("withdraw", "Withdraw a consent, at once");
   auto request = std::make_shared<client::WithdrawConsentRequest>();
   command->add_option("--consent", request->consent_id, "The consent, by its id")->required();
+  command->add_flag("--identity-established", request->identity_established,
+                    "For the person: the identity of who withdraws has been established");
+  command
+      ->add_option("--rights-role", request->rights_role,
+                   "For the person: self or representative; decides what is told")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, client::RightsRole>{
+              {"self", client::RightsRole::kSelf},
+              {"representative", client::RightsRole::kRepresentative}},
+          CLI::ignore_case))
+      ->type_name("ROLE");
   command->footer(
+      "Answers with what was already released on it: that stays lawful.\n"
       "Once this has been answered nothing is released on this consent any more.\n"
       "\n"
       "Example:\n"
       "  sluis consent withdraw --consent $consent");
-  context.OnRun(*command, [request, &context] {
-    return Change(context, &Client::WithdrawConsent, *request);
+  context.OnRun(*command, [request, &context]() -> absl::StatusOr<Exit> {
+    SLUIS_ASSIGN_OR_RETURN(Session session, Session::Open(context));
+    const auto answer = session.client().WithdrawConsent(session.call(), *request);
+    if (!answer.ok()) return session.Failed(answer.status());
+    Json members = Json::object();
+    if (context.json) {
+      members["earlier"] = Json::array();
+      for (const client::EarlierRelease& each : answer->earlier) {
+        members["earlier"].push_back({{"entry", each.entry},
+                                      {"field", each.field},
+                                      {"recipient", ToJson(each.recipient)},
+                                      {"date", ToJson(each.date)}});
+      }
+      members["more"] = answer->more;
+    }
+    PrintChange(context, members, answer->proof);
+    if (!context.json && !context.quiet && !answer->earlier.empty()) {
+      std::cout << "\nReleased on it before; that stays lawful:\n\n";
+      Table table({"ENTRY", "DATE", "FIELD", "RECEIVED"});
+      for (const client::EarlierRelease& each : answer->earlier) {
+        table.Add(
+            {std::to_string(each.entry), ToText(each.date), each.field, ToText(each.recipient)});
+      }
+      table.Print(std::cout);
+      if (answer->more) std::cout << "\nThere are more: see the log.\n";
+    }
+    SLUIS_RETURN_IF_ERROR(session.Keep(answer->proof));
+    return Exit::kDone;
   });
 }
 
