@@ -67,14 +67,14 @@ v1::AnsweredField Write(const SourceReply& in) {
 // One stream. Outlives what answers on it.
 class Link final : public internal::StreamEvents {
  public:
-  using OnResponse = std::function<void(v1::AnswerResponse)>;
+  using OnResponse = std::function<void(const v1::AnswerResponse&)>;
 
   explicit Link(OnResponse on_response) : on_response_(std::move(on_response)) {}
 
   void OnMessage(std::string message) override {
     v1::AnswerResponse response;
     // A message that a later broker may send is no reason to end.
-    if (response.ParseFromString(message)) on_response_(std::move(response));
+    if (response.ParseFromString(message)) on_response_(response);
   }
   void OnEnd(absl::Status status) override {
     const MutexLock lock(mutex_);
@@ -138,8 +138,8 @@ struct SourceAnswers::State {
   void Run() {
     absl::Duration retry = options.first_retry;
     while (true) {
-      auto current = std::make_shared<Link>(
-          [this](v1::AnswerResponse response) { Take(std::move(response)); });
+      auto current =
+          std::make_shared<Link>([this](const v1::AnswerResponse& response) { Take(response); });
       {
         const MutexLock lock(mutex);
         if (ending) return;
@@ -177,7 +177,7 @@ struct SourceAnswers::State {
     }
   }
 
-  void Take(v1::AnswerResponse response) {
+  void Take(const v1::AnswerResponse& response) {
     switch (response.message_case()) {
       case v1::AnswerResponse::kReady: {
         {

@@ -180,7 +180,7 @@ class Delivering : public std::enable_shared_from_this<Delivering> {
     for (size_t i = 0; i < outcomes_.size(); ++i) {
       const std::string& field = what_->deliveries[i].field;
       Outcome& outcome = outcomes_[i];
-      if (still.fields.count(field) == 0) {
+      if (!still.fields.contains(field)) {
         Wipe(outcome.value);
         outcome = {DeliveryOutcome::NO_LONGER_RELEASED, {}, {}, {}};
       }

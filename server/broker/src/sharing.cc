@@ -284,7 +284,7 @@ absl::Status KeepReleasedBefore(const std::string& earlier, std::vector<Delivery
     if (field.outcome() == policy::v1::FieldOutcome::RELEASE) released.insert(field.field());
   }
   std::erase_if(deliveries,
-                [&](const Delivery& delivery) { return released.count(delivery.field) == 0; });
+                [&](const Delivery& delivery) { return !released.contains(delivery.field); });
   return absl::OkStatus();
 }
 

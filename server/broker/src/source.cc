@@ -16,10 +16,10 @@ constexpr int kMostFields = 100;
 
 class SourceStream final : public Stream {
  public:
-  SourceStream(Core& core, const Oin& oin, std::string partij, std::shared_ptr<StreamPeer> peer)
+  SourceStream(Core& core, Oin oin, std::string partij, std::shared_ptr<StreamPeer> peer)
       : core_(core),
         desk_(core.sources),
-        oin_(oin),
+        oin_(std::move(oin)),
         partij_(std::move(partij)),
         peer_(std::move(peer)) {}
   ~SourceStream() override { OnEnd(); }

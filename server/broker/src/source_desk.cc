@@ -70,8 +70,8 @@ void SourceDesk::Dispatch(const Uuid& id) {
           std::find_if(streams_.rbegin(), streams_.rend(), [&](const auto& candidate) {
             const Open& open = candidate.second;
             return open.partij == question.partij && open.oin == question.oin &&
-                   open.hats.count(question.message.hat()) != 0 &&
-                   waiting.full.count(candidate.first) == 0;
+                   open.hats.contains(question.message.hat()) &&
+                   !waiting.full.contains(candidate.first);
           });
       if (newest == streams_.rend()) return End(found, DeliveryOutcome::SOURCE_UNREACHABLE);
       chosen = newest->first;
@@ -79,7 +79,7 @@ void SourceDesk::Dispatch(const Uuid& id) {
       peer = newest->second.peer;
       *message.mutable_question() = question.message;
       for (const Asked& asked : question.fields) {
-        if (waiting.told.count(asked.name) == 0) message.mutable_question()->add_fields(asked.name);
+        if (!waiting.told.contains(asked.name)) message.mutable_question()->add_fields(asked.name);
       }
     }
     // Without the lock: the peer may tell at once that the stream is over.
@@ -215,7 +215,7 @@ void SourceDesk::Answer(uint64_t stream, const v1::SourceAnswer& answer) {
     for (const v1::AnsweredField& said : answer.fields()) {
       const auto asked = std::find_if(question->fields.begin(), question->fields.end(),
                                       [&](const Asked& each) { return each.name == said.field(); });
-      if (asked == question->fields.end() || told.count(said.field()) != 0) {
+      if (asked == question->fields.end() || told.contains(said.field())) {
         // No field is named back that the source made up.
         refuse(asked == question->fields.end() ? "" : said.field(), "FIELD_NOT_ASKED");
         continue;
