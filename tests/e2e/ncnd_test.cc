@@ -99,7 +99,10 @@ class NcndTest : public ::testing::Test {
     for (v1::Receipt& receipt : *response.mutable_receipts()) {
       receipt.clear_index();
       receipt.clear_inclusion();
+      receipt.clear_consistency_from();
       receipt.clear_consistency();
+      receipt.clear_previous_from();
+      receipt.clear_previous();
       receipt.clear_checkpoint();
     }
     return response.ByteSizeLong();

@@ -171,8 +171,9 @@ absl::Status Vault::DestroyKey(const Uuid& owner) {
   // here and no error.
   // Nobody gets at a key meanwhile, so it does not wait for long.
   SLUIS_RETURN_IF_ERROR(state_->db->Execute("PRAGMA busy_timeout = 250"));
-  const auto truncated = [&]() -> absl::StatusOr<bool> {
-    SLUIS_ASSIGN_OR_RETURN(auto truncate, state_->db->Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
+  SqliteDb& db = *state_->db;  // a lambda does not show that we hold the lock
+  const auto truncated = [&db]() -> absl::StatusOr<bool> {
+    SLUIS_ASSIGN_OR_RETURN(auto truncate, db.Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
     SLUIS_ASSIGN_OR_RETURN(const bool row, truncate.Step());
     return row && truncate.Int(0) == 0;
   }();
@@ -211,6 +212,8 @@ absl::StatusOr<std::string> Vault::Open(const Uuid& owner, std::string_view use,
 
 absl::StatusOr<std::vector<std::string>> Vault::OpenAll(const Uuid& owner,
                                                         const std::vector<Sealed>& documents) {
+  // Nothing asks for no key: who is refused learns so too when the key is gone.
+  if (documents.empty()) return std::vector<std::string>();
   SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
   std::vector<crypto::Sealed> sealed;
   sealed.reserve(documents.size());
