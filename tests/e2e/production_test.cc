@@ -309,8 +309,20 @@ TEST_F(ProductionTest, AConvenantThatWasTamperedWithIsNotPutInForce) {
               IsError(StatusCode::kFailedPrecondition, "POLICY_NOT_SIGNED"));
   daemon_.Kill();
   EXPECT_EQ(StartAndSay(), first);
+  // Nor does a file that does not compile keep it from starting.
+  WriteConvenant("id: ");
+  daemon_.Kill();
+  EXPECT_EQ(StartAndSay(), first);
+  EXPECT_THAT(Propose("a.jansen", Today()),
+              IsError(StatusCode::kInvalidArgument, "POLICY_INVALID"));
 
   // A broker that has never had a policy has only the files, and does not take these.
+  daemon_.Kill();
+  for (const char* ending : {"", "-wal", "-shm"})
+    fs::remove(absl::StrCat(daemon_.store_file(), ending));
+  EXPECT_THAT(daemon_.Start(), IsError(StatusCode::kUnavailable, "DAEMON_ENDED"));
+  EXPECT_EQ(LinesOf(daemon_, "not_started").back()["reason"], "POLICY_INVALID");
+  WriteConvenant(tampered);
   daemon_.Kill();
   for (const char* ending : {"", "-wal", "-shm"})
     fs::remove(absl::StrCat(daemon_.store_file(), ending));
