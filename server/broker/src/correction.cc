@@ -44,8 +44,8 @@ absl::Status CheckAsk(const v1::AskCorrectionRequest& request) {
   return intake::CheckText("text", request.text());
 }
 
-// Whether the rules of inzage let the asker have this field corrected. A field of which nobody says
-// whether it is held (NCND) may be asked about in any case.
+// Whether the rules of inzage let the asker have this field corrected. Where they neither confirm
+// nor deny, the answer to a correction would: that goes by the source itself.
 absl::Status CheckRules(CommandContext& context, const v1::AskCorrectionRequest& request,
                         const Uuid& casus, const Uuid& person) {
   InzageRules rules(context.core, context.active, context.transaction, context.moment.now,
@@ -56,8 +56,7 @@ absl::Status CheckRules(CommandContext& context, const v1::AskCorrectionRequest&
   SLUIS_ASSIGN_OR_RETURN(const auto verdicts,
                          rules.Judge(casus, request.source(), {request.field()}));
   const InzageRules::Verdict& verdict = verdicts.front();
-  if (verdict.outcome == Outcome::kRelease || verdict.outcome == Outcome::kNcnd)
-    return absl::OkStatus();
+  if (verdict.outcome == Outcome::kRelease) return absl::OkStatus();
   if (verdict.code == Code::kNotAuthorisedPerson)
     return NotAuthorised("the identity of who asks was not established");
   return FailedPrecondition(CodeName(verdict.code),

@@ -99,8 +99,10 @@ absl::StatusOr<v1::ApproveEmergencyAnswer> Approve(CommandContext& context,
     *approval.mutable_approvers() = each.record.fact().decision().approvers();
     SLUIS_RETURN_IF_ERROR(context.state.DeleteRecord(subject, each.id));
   }
-  // Professionals are known here by their partij's own id. Two who share one count once.
-  if (ListsHat(approval.approvers(), context.professional)) {
+  // Professionals are known here by their partij's own id. Two who share one count once; so do who
+  // recorded the decision and in whose name that was, or one could do both.
+  if (ListsHat(approval.approvers(), context.professional) ||
+      context.professional == base.professional()) {
     return FailedPrecondition("SAME_PERSON",
                               "this professional decided or approved already, and counts once");
   }

@@ -145,17 +145,41 @@ absl::Status NotifyValueChanged(CommandContext& context, NoticeType::Id type,
   return absl::OkStatus();
 }
 
+namespace {
+
+bool IsNcnd(const policy::Policy& policy, std::string_view name) {
+  const auto& known = policy.convenant().fields();
+  return std::any_of(known.begin(), known.end(), [&](const policy::v1::Field& field) {
+    return field.name() == name && field.ncnd();
+  });
+}
+
+// The fields that a consent covers, those of its categories among them.
+std::set<std::string> FieldsOf(const policy::Policy& policy, const policy::v1::Consent& consent) {
+  std::set<std::string> fields(consent.fields().begin(), consent.fields().end());
+  for (const policy::v1::Field& field : policy.convenant().fields()) {
+    for (const std::string& category : consent.categories()) {
+      if (field.category() == category) fields.insert(field.name());
+    }
+  }
+  return fields;
+}
+
+}  // namespace
+
 absl::Status NotifyConsentWithdrawn(CommandContext& context, const state::Subject& person,
                                     const state::StoredRecord& stored) {
   const policy::v1::Consent& consent = stored.record.consent();
-  const auto tell = [&](const policy::v1::PartijHat& side,
-                        const policy::v1::PartijHat& other) -> absl::Status {
+  const auto tell = [&](const policy::v1::PartijHat& side, const policy::v1::PartijHat& other,
+                        bool all_fields) -> absl::Status {
     Notice notice;
     notice.set_type(NoticeType::CONSENT_WITHDRAWN);
     notice.set_subject_id(stored.id.ToString());
     notice.set_hat(side.hat());
     *notice.mutable_other() = other;
-    *notice.mutable_fields() = consent.fields();
+    for (const std::string& field : consent.fields()) {
+      if (all_fields || !IsNcnd(context.policy, field)) notice.add_fields(field);
+    }
     SLUIS_RETURN_IF_ERROR(SetPerson(context, person.owner(), side.partij(), notice));
     // Who was never given the person would learn here that it exists.
     if (notice.person_id().empty()) return absl::OkStatus();
@@ -174,19 +198,23 @@ absl::Status NotifyConsentWithdrawn(CommandContext& context, const state::Subjec
   const bool source_knows =
       recorded_by(consent.source()) || (gives && !stored.record.needs_confirmation());
   if (source_knows && consent.source().partij() != context.partij)
-    SLUIS_RETURN_IF_ERROR(tell(consent.source(), consent.recipient()));
+    SLUIS_RETURN_IF_ERROR(tell(consent.source(), consent.recipient(), /*all_fields=*/true));
   if (consent.recipient().partij() == context.partij) return absl::OkStatus();
-  // The recipient knows it when it recorded it, or got something of this source.
-  bool recipient_knows = recorded_by(consent.recipient());
+  // The recipient knows it when it recorded it, or got one of its fields of this source. What else
+  // it covers it may not know: fields that are NCND are named to nobody but who recorded them.
+  const bool recipient_recorded = recorded_by(consent.recipient());
+  bool recipient_knows = recipient_recorded;
   if (!recipient_knows) {
     SLUIS_ASSIGN_OR_RETURN(const auto recipients,
-                           RecipientsOf(context, person, consent.source(), {}, Got::kAnswer));
+                           RecipientsOf(context, person, consent.source(),
+                                        FieldsOf(context.policy, consent), Got::kAnswer));
     recipient_knows = std::any_of(recipients.begin(), recipients.end(), [&](const Recipient& each) {
       return each.side.partij() == consent.recipient().partij() &&
              each.side.hat() == consent.recipient().hat();
     });
   }
-  return recipient_knows ? tell(consent.recipient(), consent.source()) : absl::OkStatus();
+  return recipient_knows ? tell(consent.recipient(), consent.source(), recipient_recorded)
+                         : absl::OkStatus();
 }
 
 absl::Status NotifyFactWithdrawn(CommandContext& context, const state::Subject& subject,
@@ -236,7 +264,9 @@ absl::Status NotifyFactWithdrawn(CommandContext& context, const state::Subject& 
           told.emplace(change.partij(), change.hat());
       }));
   *notice.mutable_other() = decision.source();
-  *notice.mutable_fields() = decision.fields();
+  for (const std::string& field : decision.fields()) {
+    if (!IsNcnd(context.policy, field)) notice.add_fields(field);
+  }
   for (const auto& [partij, hat] : told) {
     const bool meant =
         ListsHat(decision.recipient_parties(), partij) && ListsHat(decision.recipient_hats(), hat);

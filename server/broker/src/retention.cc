@@ -152,6 +152,11 @@ class Finder {
                                                            const store::v1::Casus& casus) {
     std::optional<RetentionEnd> last;
     if (casus.facts().status() != policy::v1::CasusFacts::CLOSED) return last;
+    // Nor had one in which nobody ever worked: whoever took part has a term of its own.
+    if (!casus.facts().tafels().empty() || casus.facts().has_wams_track() ||
+        !casus.facts().participants().empty() || !casus.facts().guests().empty()) {
+      return last;
+    }
     SLUIS_ASSIGN_OR_RETURN(const auto signals, state::SignalsIn(reader_, id));
     std::string answered_on;
     for (const Uuid& each : signals) {

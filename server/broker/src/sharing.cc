@@ -402,14 +402,18 @@ absl::StatusOr<StillReleased> Recheck(Core& core, FieldsCall& fields,
     for (int i = 0; i < decision.fields_size() && i < before.fields_size(); ++i) {
       if (!IsAsBefore(decision.fields(i), before.fields(i))) continue;
       const std::string& field = decision.fields(i).field();
-      const auto in = [&](const std::vector<Delivery>& list) {
+      const auto in = [&](const std::vector<Delivery>& list) -> const Delivery* {
         const auto found = std::find_if(list.begin(), list.end(), [&](const Delivery& delivery) {
           return delivery.field == field;
         });
-        return found == list.end() ? Uuid() : found->deposit;
+        return found == list.end() ? nullptr : &*found;
       };
-      // Another deposit has another value, or another date to decide on.
-      if (!in(deliveries).is_nil() && in(deliveries) == in(now->deliveries))
+      const Delivery* const then = in(deliveries);
+      const Delivery* const again = in(now->deliveries);
+      // Another deposit has another value, or another date to decide on; one that was corrected has
+      // another commitment.
+      if (then != nullptr && again != nullptr && then->deposit == again->deposit &&
+          then->commitment == again->commitment)
         still.fields.insert(field);
     }
   }

@@ -391,8 +391,12 @@ absl::Status CheckAnswer(const v1::AnswerSignalRequest& request) {
 absl::StatusOr<bool> EndsWith(CommandContext& context, const Uuid& casus_id, const Casus& casus,
                               const policy::v1::PartijHat& receiver) {
   const auto& closing = context.policy.convenant().closing();
+  // Who already works in it closes it otherwise.
+  const bool in_use = !casus.facts().tafels().empty() || casus.facts().has_wams_track() ||
+                      !casus.facts().participants().empty() || !casus.facts().guests().empty() ||
+                      !casus.introductions().empty();
   const bool envelope =
-      casus.facts().tafels().empty() && IsSide(casus.opener(), receiver.partij(), receiver.hat()) &&
+      !in_use && IsSide(casus.opener(), receiver.partij(), receiver.hat()) &&
       std::any_of(closing.begin(), closing.end(), [&](const policy::v1::ClosingRule& rule) {
         return rule.regime() == policy::v1::Regime::REGIME_UNSPECIFIED &&
                ListsHat(rule.opener_in_phases(), casus.facts().phase());

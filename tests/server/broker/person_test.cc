@@ -701,6 +701,21 @@ TEST_F(PersonTest, ASecondProfessionalApprovesAnEmergencyForItselfAlone) {
   EXPECT_THAT(approve(kWijkteam, "tweede", world_.wijkteam_person(), id),
               IsError(Code::kFailedPrecondition, "SAME_PERSON"));
   EXPECT_THAT(NoticesOf(kGgz.partij), Contains("EMERGENCY_APPROVED"));
+  // Who records a decision in the name of a colleague is not the second pair of eyes.
+  v1::PutProfessionalRequest colleague = second;
+  colleague.set_request_id(testing::NewRequestId());
+  colleague.set_professional("collega");
+  colleague.clear_hats();
+  colleague.add_hats(std::string(kGgz.hat));
+  ASSERT_THAT(broker_.Send<v1::PutProfessionalResponse>(
+                  kGgz.partij, "/sluis.v1.ProfessionalService/PutProfessional", colleague),
+              IsOk());
+  policy::v1::Fact for_colleague = fact;
+  for_colleague.mutable_decision()->set_professional("collega");
+  const auto in_name_of = RecordFact(kGgz, for_colleague, true);
+  ASSERT_THAT(in_name_of, IsOk());
+  EXPECT_THAT(approve(kGgz, kActor, world_.ggz_person(), in_name_of->answer().fact_id()),
+              IsError(Code::kFailedPrecondition, "SAME_PERSON"));
   // The approval ends with the decision.
   const auto approvals = [&] {
     const auto reader = broker_.assembly().store().Read();
@@ -978,9 +993,10 @@ TEST_F(PersonTest, TheRulesOfInzageSayWhatCanBeCorrected) {
   EXPECT_THAT(AskCorrection(kGgz, CorrectionOf(world_.ggz_person(), kGgz, kField)),
               IsError(Code::kPermissionDenied, "NOT_AUTHORISED_PERSON"));
   // Whether a source knows the person is not told: the same of one that holds nothing.
-  EXPECT_THAT(AskCorrection(kPortaal, CorrectionOf(person, kHuisarts, "in_zorg_indicatie")),
-              IsOk());
-  EXPECT_THAT(AskCorrection(kPortaal, CorrectionOf(person, kGgz, "in_zorg_indicatie")), IsOk());
+  for (const auto& source : {kHuisarts, kGgz}) {
+    EXPECT_THAT(AskCorrection(kPortaal, CorrectionOf(person, source, "in_zorg_indicatie")),
+                IsError(Code::kFailedPrecondition, "NCND"));
+  }
   auto empty = CorrectionOf(person, kGgz, kField);
   empty.clear_text();
   EXPECT_THAT(AskCorrection(kPortaal, empty), IsError(Code::kInvalidArgument, "MALFORMED"));
