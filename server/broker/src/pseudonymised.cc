@@ -80,6 +80,10 @@ bool Holds(const WordList& words, const WordList& part) {
 constexpr std::array kMonths = {"januari",   "februari", "maart",    "april",
                                 "mei",       "juni",     "juli",     "augustus",
                                 "september", "oktober",  "november", "december"};
+// Those that are no first three letters.
+constexpr std::string_view ShortMonth(int month) {
+  return month == 3 ? "mrt" : month == 9 ? "sept" : "";
+}
 
 // The ways in which a day is written.
 std::vector<WordList> WaysToWrite(CivilDate date) {
@@ -91,9 +95,11 @@ std::vector<WordList> WaysToWrite(CivilDate date) {
       {absl::StrCat(year, padded(day.month()), padded(day.day()))},
       {absl::StrCat(padded(day.day()), padded(day.month()), year)},
   };
+  const std::string abbreviated(ShortMonth(day.month()));
   for (const std::string& d : {absl::StrCat(day.day()), padded(day.day())}) {
     for (const std::string& m :
-         {absl::StrCat(day.month()), padded(day.month()), month, month.substr(0, 3)}) {
+         {absl::StrCat(day.month()), padded(day.month()), month, month.substr(0, 3), abbreviated}) {
+      if (m.empty()) continue;
       ways.push_back({d, m, year});
       ways.push_back({year, m, d});
     }

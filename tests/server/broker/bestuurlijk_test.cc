@@ -178,6 +178,27 @@ TEST_F(BestuurlijkTest, ATextThatSaysWhoItIsIsRefused) {
   }
 }
 
+// Months whose usual abbreviation is not their first three letters.
+TEST_F(BestuurlijkTest, ABirthDayInAbbreviatedMonthsIsRefused) {
+  ScaleUp();
+  const std::pair<const char*, const char*> births[] = {{"1979-03-05", "geboren 5 mrt 1979"},
+                                                        {"1979-09-05", "geboren 05 sept. 1979"}};
+  for (const auto& [birth, text] : births) {
+    EXPECT_THAT(Escalate(NewDilemma(text)), IsOk()) << text;
+    v1::AddPersonRequest add;
+    add.set_casus_id(world_.casus_id());
+    add.mutable_elements()->set_geslachtsnaam("Verborgen");
+    add.mutable_elements()->set_voornamen("Marijke");
+    add.mutable_elements()->set_geboortedatum(birth);
+    add.mutable_elements()->set_postcode("7602AB");
+    add.mutable_elements()->set_huisnummer("3");
+    add.set_role(policy::v1::PersonRole::OUDER);
+    ASSERT_THAT(world_.Send<v1::AddPersonResponse>(kRegie, "CasusService/AddPerson", add), IsOk());
+    EXPECT_THAT(Escalate(NewDilemma(text)), IsError(Code::kFailedPrecondition, "CATEGORY_EXCLUDED"))
+        << text;
+  }
+}
+
 // The same through a plain deposit and its correction.
 TEST_F(BestuurlijkTest, ADepositInPseudonymisedFormIsHeldAgainstThePersons) {
   v1::DepositFieldRequest deposit;
