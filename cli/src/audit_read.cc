@@ -158,11 +158,7 @@ absl::StatusOr<Exit> Search(const SearchOptions& options, const Context& context
           WhatCame(event)};
     };
     for (const client::Event& event : found->events) table.Add(row(event));
-    if (table.empty()) {
-      std::cout << "No entry.\n";
-    } else {
-      table.Print(std::cout);
-    }
+    table.PrintOr(std::cout, "No entry.");
     if (options.fields) {
       for (const client::Event& event : found->events) {
         if (event.fields.empty()) continue;
@@ -170,8 +166,7 @@ absl::StatusOr<Exit> Search(const SearchOptions& options, const Context& context
         PrintFields(event);
       }
     }
-    if (!found->next_page_token.empty())
-      std::cout << "\nMore: --page-token " << Printable(found->next_page_token) << "\n";
+    PrintMore(std::cout, found->next_page_token);
     std::cout << "\n";
     PrintPairs(std::cout, {{"receipt", ProofText(found->proof)}});
   }

@@ -309,13 +309,8 @@ void AddListCasussen(CLI::App& casus, Context& context) {
       table.Add({view.casus_id, view.status, view.opened_by_caller ? "yes" : "no",
                  absl::StrJoin(hats, "\n"), absl::StrCat(view.person_ids.size())});
     }
-    if (table.empty()) {
-      std::cout << "No casus of which you may see something.\n";
-    } else {
-      table.Print(std::cout);
-    }
-    if (!found.next_page_token.empty())
-      std::cout << "\nMore: --page-token " << Printable(found.next_page_token) << "\n";
+    table.PrintOr(std::cout, "No casus of which you may see something.");
+    PrintMore(std::cout, found.next_page_token);
     return Exit::kDone;
   });
 }

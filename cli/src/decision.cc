@@ -75,13 +75,8 @@ void AddList(CLI::App& decision, Context& context) {
       table.Add({request.decision_request_id, request.state, ToText(request.recipient),
                  request.purpose, absl::StrJoin(fields, "\n"), ToText(request.expires_on)});
     }
-    if (table.empty()) {
-      std::cout << "Nothing waits for a decision.\n";
-    } else {
-      table.Print(std::cout);
-    }
-    if (!page.next_page_token.empty())
-      std::cout << "\nMore: --page-token " << Printable(page.next_page_token) << "\n";
+    table.PrintOr(std::cout, "Nothing waits for a decision.");
+    PrintMore(std::cout, page.next_page_token);
     return Exit::kDone;
   });
 }

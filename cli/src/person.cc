@@ -24,10 +24,6 @@ void AddRole(CLI::App& command, client::RightsRole& role, bool& identified) {
                    "The identity of who asks has been established (AVG 12 lid 6)");
 }
 
-void More(const std::string& token) {
-  if (!token.empty()) std::cout << "\nMore: --page-token " << Printable(token) << "\n";
-}
-
 // ---- sluis duty ----
 
 void AddDutyList(CLI::App& duty, Context& context) {
@@ -78,12 +74,8 @@ void AddDutyList(CLI::App& duty, Context& context) {
                  each.person_id,
                  absl::StrJoin(each.fields, ", ")});
     }
-    if (table.empty()) {
-      std::cout << "Nothing to be done.\n";
-    } else {
-      table.Print(std::cout);
-    }
-    More(page.next_page_token);
+    table.PrintOr(std::cout, "Nothing to be done.");
+    PrintMore(std::cout, page.next_page_token);
     return Exit::kDone;
   });
 }
@@ -184,12 +176,8 @@ void AddReviewList(CLI::App& review, Context& context) {
         table.Add({each.review_id, each.time, ToText(each.recipient), ToText(each.source),
                    absl::StrJoin(each.fields, ", "), each.finding});
       }
-      if (table.empty()) {
-        std::cout << "None.\n";
-      } else {
-        table.Print(std::cout);
-      }
-      More(answer->next_page_token);
+      table.PrintOr(std::cout, "None.");
+      PrintMore(std::cout, answer->next_page_token);
     }
     SLUIS_RETURN_IF_ERROR(session.Keep(answer->proof));
     return Exit::kDone;
@@ -358,16 +346,12 @@ void AddInzage(CLI::App& parent, Context& context) {
         table.Add({each.time, each.field, ToText(each.recipient), ToText(each.source),
                    each.purpose_text, each.article});
       }
-      if (table.empty()) {
-        std::cout << "Nothing that can be told here.\n";
-      } else {
-        table.Print(std::cout);
-      }
+      table.PrintOr(std::cout, "Nothing that can be told here.");
       for (const std::string& each : report->elsewhere) {
         std::cout << "\n";
         PrintParagraph(std::cout, Printable(each));
       }
-      More(report->next_page_token);
+      PrintMore(std::cout, report->next_page_token);
     }
     SLUIS_RETURN_IF_ERROR(session.Keep(report->proof));
     return Exit::kDone;

@@ -216,6 +216,19 @@ void Table::Print(std::ostream& out) const {
   for (const auto& row : rows_) print(row);
 }
 
+void Table::PrintOr(std::ostream& out, std::string_view when_empty) const {
+  if (empty()) {
+    out << when_empty << "\n";
+  } else {
+    Print(out);
+  }
+}
+
+void PrintMore(std::ostream& out, std::string_view next_page_token) {
+  if (!next_page_token.empty())
+    out << "\nMore: --page-token " << Printable(next_page_token) << "\n";
+}
+
 void PrintParagraph(std::ostream& out, std::string_view text, size_t indent) {
   const size_t width = std::max(LineWidth(), indent + kMinColumn) - indent;
   for (const std::string& line : Wrap(Printable(text, true), width))

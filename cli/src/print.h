@@ -53,11 +53,16 @@ class Table {
   void Add(std::vector<Cell> row);
   [[nodiscard]] bool empty() const { return rows_.empty(); }
   void Print(std::ostream& out) const;
+  // The sentence instead, when there are no rows.
+  void PrintOr(std::ostream& out, std::string_view when_empty) const;
 
  private:
   std::vector<std::string> headings_;
   std::vector<std::vector<Cell>> rows_;
 };
+
+// How to get the next page, when there is one.
+void PrintMore(std::ostream& out, std::string_view next_page_token);
 
 // Words broken into lines of LineWidth(), each after `indent` spaces.
 void PrintParagraph(std::ostream& out, std::string_view text, size_t indent = 0);

@@ -91,13 +91,8 @@ void AddShow(CLI::App& list, Context& context) {
     for (const client::PriorityCasus& each : found.casussen)
       table.Add({each.casus_id, ToText(each.since), each.reason});
     std::cout << "\n";
-    if (table.empty()) {
-      std::cout << "No casus in which you take part.\n";
-    } else {
-      table.Print(std::cout);
-    }
-    if (!found.next_page_token.empty())
-      std::cout << "\nMore: --page-token " << Printable(found.next_page_token) << "\n";
+    table.PrintOr(std::cout, "No casus in which you take part.");
+    PrintMore(std::cout, found.next_page_token);
     return Exit::kDone;
   });
 }

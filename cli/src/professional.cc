@@ -64,13 +64,8 @@ void AddListProfessionals(CLI::App& professional, Context& context) {
       table.Add({one.id, one.active ? "yes" : "no", absl::StrJoin(one.hats, ", "),
                  absl::StrJoin(one.functions, ", ")});
     }
-    if (table.empty()) {
-      std::cout << "Nobody is on record.\n";
-    } else {
-      table.Print(std::cout);
-    }
-    if (!found.next_page_token.empty())
-      std::cout << "\nMore: --page-token " << Printable(found.next_page_token) << "\n";
+    table.PrintOr(std::cout, "Nobody is on record.");
+    PrintMore(std::cout, found.next_page_token);
     return Exit::kDone;
   });
 }

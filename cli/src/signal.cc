@@ -183,13 +183,8 @@ void AddList(CLI::App& signal, Context& context) {
       table.Add({each.signal_id, each.received_at, ToText(each.sender), ToText(each.receiver),
                  each.tafel, each.outcome.empty() ? "open" : each.outcome});
     }
-    if (table.empty()) {
-      std::cout << "No signals.\n";
-    } else {
-      table.Print(std::cout);
-    }
-    if (!found.next_page_token.empty())
-      std::cout << "\nMore: --page-token " << Printable(found.next_page_token) << "\n";
+    table.PrintOr(std::cout, "No signals.");
+    PrintMore(std::cout, found.next_page_token);
     return Exit::kDone;
   });
 }

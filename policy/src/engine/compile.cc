@@ -1429,15 +1429,10 @@ Policy::Seat Policy::SeatAt(TafelId tafel, HatId hat) const {
 }
 Regime Policy::RegimeOf(TafelId tafel) const { return compiled_->tafel[tafel.index()].regime; }
 bool Policy::RegimeOpen(Regime regime, CivilDate today) const {
-  const auto number = static_cast<size_t>(regime);
-  if (((compiled_->regimes_without_term >> number) & 1) != 0) return false;
-  const auto& rows = compiled_->opening_rows[number];
-  return rows.empty() ||
-         std::any_of(rows.begin(), rows.end(), [&](RowId row) { return RowInForce(row, today); });
+  return policy::RegimeOpen(*compiled_, regime, today.days());
 }
 bool Policy::RowInForce(RowId row, CivilDate today) const {
-  const CompiledRow& compiled = compiled_->row[row.index()];
-  return compiled.from <= today.days() && today.days() <= compiled.until;
+  return InForce(compiled_->row[row.index()], today.days());
 }
 bool Policy::HasPersons(TafelId tafel) const { return compiled_->tafel[tafel.index()].person_data; }
 

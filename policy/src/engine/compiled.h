@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -224,5 +225,19 @@ struct Compiled {
   // Rows that open a regime, per regime; a regime without such rows is always open.
   std::array<std::vector<RowId>, 4> opening_rows;
 };
+
+// Whether a row is in force on a day (days since 1970-01-01).
+inline bool InForce(const CompiledRow& row, int32_t day) {
+  return row.from <= day && day <= row.until;
+}
+// Whether a regime works on a day: its retention has a term, and a row that opens it is in force.
+inline bool RegimeOpen(const Compiled& policy, Regime regime, int32_t day) {
+  const auto number = static_cast<size_t>(regime);
+  if (((policy.regimes_without_term >> number) & 1) != 0) return false;
+  const auto& rows = policy.opening_rows[number];
+  return rows.empty() || std::any_of(rows.begin(), rows.end(), [&](RowId row) {
+           return InForce(policy.row[row.index()], day);
+         });
+}
 
 }  // namespace sluis::policy

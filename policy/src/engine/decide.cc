@@ -207,19 +207,6 @@ class Procedure {
     return false;
   }
 
-  [[nodiscard]] bool RowInForce(const CompiledRow& row) const {
-    return row.from <= today_ && today_ <= row.until;
-  }
-
-  [[nodiscard]] bool RegimeOpen() const {
-    const auto regime = static_cast<size_t>(tafel_.regime);
-    if (((policy_.regimes_without_term >> regime) & 1) != 0) return false;
-    const auto& rows = policy_.opening_rows[regime];
-    return rows.empty() || std::any_of(rows.begin(), rows.end(), [&](RowId row) {
-             return RowInForce(policy_.row[row.index()]);
-           });
-  }
-
   // ---- Step 3: the gates, in order ----
   bool Gates(Code& code) const {
     const auto fails = [&](bool failed, Code with) {
@@ -227,7 +214,7 @@ class Procedure {
       return failed;
     };
     const bool wgs = tafel_.regime == Regime::kWgsSamenwerking;
-    if (fails(!RegimeOpen(), Code::kNoBasis)) return true;
+    if (fails(!RegimeOpen(policy_, tafel_.regime, today_), Code::kNoBasis)) return true;
     if (fails(!evidence_.casus_known, Code::kNotInCasus)) return true;
     if (tafel_.person_data) {
       const bool closed =
@@ -374,7 +361,7 @@ class Procedure {
   }
 
   [[nodiscard]] bool RowFits(const CompiledRow& row) const {
-    return ((row.regimes >> static_cast<int>(tafel_.regime)) & 1) != 0 && RowInForce(row) &&
+    return ((row.regimes >> static_cast<int>(tafel_.regime)) & 1) != 0 && InForce(row, today_) &&
            row.sources.Contains(request_.source.hat) &&
            row.recipients.Contains(request_.acting.hat) &&
            (row.purposes & MaskBit(request_.purpose)) != 0;

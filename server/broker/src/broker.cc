@@ -432,7 +432,7 @@ absl::StatusOr<RequestKey> MakeRequestKey(Core& core, std::string_view partij,
 }
 
 absl::StatusOr<std::optional<Earlier>> FindEarlier(Core& core, store::Reader& reader,
-                                                   const RequestKey& key) {
+                                                   const RequestKey& key, Repeat repeat) {
   SLUIS_ASSIGN_OR_RETURN(const auto stored, reader.Get(store::Table::kRequest, key.name));
   if (!stored) return std::nullopt;
   const auto unreadable = [] {
@@ -448,6 +448,7 @@ absl::StatusOr<std::optional<Earlier>> FindEarlier(Core& core, store::Reader& re
   SLUIS_ASSIGN_OR_RETURN(auto entries, reader.Entries(earlier.index, 1));
   if (entries.empty() || entries.front().index != earlier.index) return unreadable();
   earlier.leaf = std::move(entries.front().leaf);
+  if (repeat == Repeat::kAnew) return earlier;
   SLUIS_ASSIGN_OR_RETURN(earlier.answer, core.options.vault->OpenAnswer(state::kBrokerOwner, key.id,
                                                                         entries.front().answer));
   const auto leaf = audit::DecodeLeaf(earlier.leaf);
@@ -582,12 +583,12 @@ void SetCasus(CommandContext& context, const Uuid& casus) {
 }
 
 void RunCommandErased(Core& core, const CallPtr& call, EventKind::Id kind, RequestKey key,
-                      std::string hat, std::string professional, bool acts,
+                      std::string hat, std::string professional, bool acts, Repeat repeat,
                       std::function<absl::StatusOr<std::string>(CommandContext&)> execute) {
   core.Submit(
       call,
       [&core, call, kind, key = std::move(key), hat = std::move(hat),
-       professional = std::move(professional), acts, execute = std::move(execute)](
+       professional = std::move(professional), acts, repeat, execute = std::move(execute)](
           store::Transaction& transaction,
           const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
         const ActivePolicy active = core.Active();
@@ -601,11 +602,11 @@ void RunCommandErased(Core& core, const CallPtr& call, EventKind::Id kind, Reque
           SetError(draft, std::move(why));
           return std::move(draft);
         };
-        auto earlier = FindEarlier(core, transaction, key);
+        auto earlier = FindEarlier(core, transaction, key, repeat);
         if (!earlier.ok()) return refuse(earlier.status());
-        if (*earlier) {
+        if (*earlier) draft.record->set_repeats((*earlier)->index + 1);
+        if (*earlier && repeat == Repeat::kFirstAnswer) {
           draft.kind = EventKind::CALL_REPEATED;
-          draft.record->set_repeats((*earlier)->index + 1);
           SLUIS_RETURN_IF_ERROR(SetAnswer(core, key.id, std::move((*earlier)->answer), draft));
           return draft;
         }
@@ -619,8 +620,9 @@ void RunCommandErased(Core& core, const CallPtr& call, EventKind::Id kind, Reque
         }
         auto answer = execute(context);
         if (!answer.ok()) return refuse(answer.status());
-        SLUIS_RETURN_IF_ERROR(RememberRequest(transaction, key, moment.index));
+        if (!*earlier) SLUIS_RETURN_IF_ERROR(RememberRequest(transaction, key, moment.index));
         SLUIS_RETURN_IF_ERROR(SetAnswer(core, key.id, *std::move(answer), draft));
+        if (repeat == Repeat::kAnew) draft.kept_answer.clear();
         return draft;
       });
 }

@@ -128,8 +128,14 @@ struct Earlier {
   std::string leaf;
   std::string answer;
 };
+// What the same request_id with the same content gives.
+enum class Repeat {
+  kFirstAnswer,  // nothing is done; the answer is the first one
+  kAnew,         // what only reads: by the rights of now, so its answer is kept nowhere
+};
 absl::StatusOr<std::optional<Earlier>> FindEarlier(Core& core, store::Reader& reader,
-                                                   const RequestKey& key);
+                                                   const RequestKey& key,
+                                                   Repeat repeat = Repeat::kFirstAnswer);
 // `index` is that of the entry of this call.
 absl::Status RememberRequest(store::Transaction& transaction, const RequestKey& key,
                              uint64_t index);
@@ -230,10 +236,11 @@ struct Command {
   absl::Status (*check)(const Request&);
   // Runs inside the transaction. A refusal undoes what it wrote.
   absl::StatusOr<Answer> (*execute)(CommandContext&, const Request&);
+  Repeat repeat = Repeat::kFirstAnswer;
 };
 
 void RunCommandErased(Core& core, const CallPtr& call, EventKind::Id kind, RequestKey key,
-                      std::string hat, std::string professional, bool acts,
+                      std::string hat, std::string professional, bool acts, Repeat repeat,
                       std::function<absl::StatusOr<std::string>(CommandContext&)> execute);
 
 template <typename Request, typename Answer>
@@ -252,7 +259,7 @@ void RunCommand(Core& core, const CallPtr& call, const Command<Request, Answer>&
   if (!key.ok()) return call->done(key.status());
   RunCommandErased(
       core, call, command.kind, *std::move(key), RequestTraits<Request>::Hat(*request),
-      RequestTraits<Request>::Professional(*request), RequestTraits<Request>::kActs,
+      RequestTraits<Request>::Professional(*request), RequestTraits<Request>::kActs, command.repeat,
       [request, execute = command.execute](CommandContext& context) -> absl::StatusOr<std::string> {
         auto answer = execute(context, *request);
         if (!answer.ok()) return answer.status();

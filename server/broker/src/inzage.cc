@@ -95,6 +95,38 @@ absl::StatusOr<std::map<uint64_t, std::set<std::string>>> NotDelivered(
   }
 }
 
+// Whether the report is about this day.
+bool IsAsked(const Question& question, const log::v1::Record& record) {
+  const CivilDate day = CivilDate::FromDays(record.local_date());
+  return !(question.from && day < *question.from) && !(question.until && *question.until < day);
+}
+
+// A repeat delivers what the first decision released as well, and shares nothing new where the
+// report has that already. Where the first did not arrive or is of another day it does: what it may
+// have delivered then stays in `repeat`.
+absl::StatusOr<bool> SharesAnew(const Question& question, store::Reader& reader, uint64_t first,
+                                const std::map<uint64_t, std::set<std::string>>& missing,
+                                log::v1::Record& repeat) {
+  SLUIS_ASSIGN_OR_RETURN(const auto rows, reader.Entries(first, 1));
+  log::v1::Record record;
+  if (rows.empty() || rows.front().index != first || !record.ParseFromString(rows.front().record))
+    return DataLoss("STORE_SYNC_FAILED", "a stored record cannot be read");
+  const auto lost = missing.find(first);
+  const bool told = IsAsked(question, record);
+  if (told && lost == missing.end()) return false;
+  std::set<std::string> shared;
+  for (const log::v1::FieldDecision& field : record.decision().fields()) {
+    const bool arrived =
+        lost == missing.end() || (!lost->second.empty() && lost->second.count(field.field()) == 0);
+    if (field.outcome() == policy::v1::FieldOutcome::RELEASE && !(told && arrived))
+      shared.insert(field.field());
+  }
+  for (log::v1::FieldDecision& field : *repeat.mutable_decision()->mutable_fields()) {
+    if (shared.count(field.field()) == 0) field.set_outcome(policy::v1::FieldOutcome::REFUSE);
+  }
+  return !shared.empty();
+}
+
 std::string PurposeText(const policy::Policy& policy, const std::string& id, bool english) {
   for (const policy::v1::Purpose& purpose : policy.convenant().purposes()) {
     if (purpose.id() == id) return english ? purpose.en() : purpose.nl();
@@ -212,11 +244,12 @@ absl::StatusOr<Report> MakeReport(Core& core, const CallState& call, const Activ
       log::v1::Record record;
       if (!record.ParseFromString(row.record))
         return DataLoss("STORE_SYNC_FAILED", "a stored record cannot be read");
-      // A repeat shares nothing that was not shared the first time.
-      if (!record.error_reason().empty() || record.repeats() != 0) continue;
-      const CivilDate day = CivilDate::FromDays(record.local_date());
-      if ((question.from && day < *question.from) || (question.until && *question.until < day))
-        continue;
+      if (!record.error_reason().empty() || !IsAsked(question, record)) continue;
+      if (record.repeats() != 0) {
+        SLUIS_ASSIGN_OR_RETURN(const bool shares,
+                               SharesAnew(question, reader, record.repeats() - 1, missing, record));
+        if (!shares) continue;
+      }
       const auto lost = missing.find(row.index);
       SLUIS_RETURN_IF_ERROR(AddLines(policy, question, *report.rules, row, record,
                                      lost == missing.end() ? nullptr : &lost->second,
@@ -282,7 +315,7 @@ void GetInzageReport(Core& core, const CallPtr& call) {
     if (!report->ok() && !IsRefusal(report->status())) return call->done(report->status());
     RunCommandErased(
         core, call, EventKind::INZAGE_GIVEN, key, question->request.acting_hat(),
-        question->request.professional(), /*acts=*/true,
+        question->request.professional(), /*acts=*/true, Repeat::kAnew,
         [&core, call, question, report](CommandContext& context) -> absl::StatusOr<std::string> {
           SLUIS_ASSIGN_OR_RETURN(const Uuid person,
                                  CallersPerson(context, question->request.person_id()));

@@ -129,7 +129,7 @@ absl::StatusOr<v1::CloseReviewAnswer> Close(CommandContext& context,
 void AddReview(Handlers& handlers) {
   handlers["/sluis.v1.PersonService/ListReviews"] = [](Core& core, const CallPtr& call) {
     RunCommand<v1::ListReviewsRequest, v1::ListReviewsAnswer>(
-        core, call, {EventKind::LOG_SEARCHED, &CheckList, &List});
+        core, call, {EventKind::LOG_SEARCHED, &CheckList, &List, Repeat::kAnew});
   };
   handlers["/sluis.v1.PersonService/CloseReview"] = [](Core& core, const CallPtr& call) {
     RunCommand<v1::CloseReviewRequest, v1::CloseReviewAnswer>(

@@ -16,6 +16,7 @@
 #include "sluis/base/clock.h"
 #include "sluis/base_testing/status_matchers.h"
 #include "sluis/broker/scheduler.h"
+#include "sluis/log/v1/record.pb.h"
 #include "sluis/state/duties.h"
 #include "sluis/state/notices.h"
 #include "sluis/testing/policy_files.h"
@@ -882,10 +883,32 @@ TEST_F(PersonTest, TheSupporterIsNeverToldMoreThanTheClient) {
   EXPECT_THAT(Told(kPortaal, ReportRequest(client)), ElementsAre(std::string(kField)));
   ASSERT_THAT(world_.WithdrawFact(kBrp, exception->answer().fact_id()), IsOk());
   EXPECT_THAT(Told(kIxta, ReportRequest(supporter)), SizeIs(1));
+  // A report that is asked again is made again, and its answer kept nowhere.
+  auto asked = ReportRequest(supporter);
+  asked.set_request_id(testing::NewRequestId());
+  asked.set_acting_hat(std::string(kIxta.hat));
+  asked.set_professional(std::string(kActor));
+  const auto report = [&] {
+    return broker_.Send<v1::GetInzageReportResponse>(
+        kIxta.partij, "/sluis.v1.PersonService/GetInzageReport", asked);
+  };
+  ASSERT_THAT(report(), IsOk());
+  ASSERT_THAT(report(), IsOk());
+  const auto reader = broker_.assembly().store().Read();
+  ASSERT_THAT(reader, IsOk());
+  const uint64_t size = broker_.assembly().ledger().published().size;
+  const auto entries = (*reader)->Entries(size - 2, 2);
+  ASSERT_THAT(entries, IsOk());
+  ASSERT_EQ(entries->size(), 2U);
+  for (const store::EntryRow& entry : *entries) {
+    EXPECT_EQ(entry.kind, log::v1::EventKind::INZAGE_GIVEN);
+    EXPECT_EQ(entry.answer, "");
+  }
   // The end of the mandate is immediate.
   ASSERT_THAT(world_.WithdrawFact(kIxta, mandate->answer().fact_id()), IsOk());
   EXPECT_THAT(Report(kIxta, ReportRequest(supporter)),
               IsError(Code::kFailedPrecondition, "MANDATE_MISSING"));
+  EXPECT_THAT(report(), IsError(Code::kFailedPrecondition, "MANDATE_MISSING"));
 }
 
 TEST_F(ScenarioTest, WhatThePoliceSharedGoesByTheirOwnRegime) {
