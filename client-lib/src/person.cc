@@ -230,6 +230,7 @@ absl::StatusOr<Correction> Client::GetCorrection(const Context& context,
   v1::GetCorrectionRequest message;
   message.set_correction_id(correction_id);
   message.set_acting_hat(context.acting_hat);
+  message.set_professional(context.professional);
   SLUIS_ASSIGN_OR_RETURN(const auto in,
                          (AskFor<v1::GetCorrectionResponse>(
                              *session_, "/sluis.v1.PersonService/GetCorrection", message)));

@@ -4,6 +4,7 @@
 #include "duty_rules.h"
 #include "inzage_rules.h"
 #include "names.h"
+#include "persons.h"
 
 #include "sluis/crypto/crypto.h"
 #include "sluis/state/duties.h"
@@ -247,6 +248,10 @@ void GetCorrection(Core& core, const CallPtr& call) {
       SLUIS_ASSIGN_OR_RETURN(const Uuid id,
                              intake::CheckId("correction_id", request.correction_id()));
       SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
+      state::StateReader state(*reader, *core.options.vault);
+      SLUIS_RETURN_IF_ERROR(CheckReader(*core.Active().policy, state, call->partij,
+                                        request.acting_hat(), request.professional(),
+                                        facts::LocalDate(core.options.clock->Now())));
       SLUIS_ASSIGN_OR_RETURN(const auto correction,
                              state::ReadCorrection(*reader, *core.options.vault, id));
       const auto is = [&](const policy::v1::PartijHat& side) {
@@ -254,7 +259,6 @@ void GetCorrection(Core& core, const CallPtr& call) {
       };
       // Another hat of the same partij is a third party (X08).
       if (!correction || (!is(correction->asker()) && !is(correction->source()))) return Unknown();
-      state::StateReader state(*reader, *core.options.vault);
       SLUIS_ASSIGN_OR_RETURN(const Uuid person, Uuid::Parse(correction->person()));
       SLUIS_ASSIGN_OR_RETURN(const auto handle, state.HandleOf(person, call->partij));
       v1::GetCorrectionResponse response;

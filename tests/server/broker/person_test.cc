@@ -22,6 +22,7 @@
 #include "sluis/testing/policy_files.h"
 #include "sluis/testing/world.h"
 #include "sluis/v1/audit.pb.h"
+#include "sluis/v1/field.pb.h"
 #include "sluis/v1/person.pb.h"
 #include "sluis/v1/professional.pb.h"
 
@@ -264,10 +265,12 @@ class PersonTest : public ::testing::Test {
     return world_.Send<v1::AnswerCorrectionResponse>(side, "PersonService/AnswerCorrection",
                                                      request);
   }
-  absl::StatusOr<v1::GetCorrectionResponse> GetCorrection(Side side, const std::string& id) {
+  absl::StatusOr<v1::GetCorrectionResponse> GetCorrection(
+      Side side, const std::string& id, const std::string& professional = std::string(kActor)) {
     v1::GetCorrectionRequest request;
     request.set_correction_id(id);
     request.set_acting_hat(std::string(side.hat));
+    request.set_professional(professional);
     return broker_.Send<v1::GetCorrectionResponse>(
         side.partij, "/sluis.v1.PersonService/GetCorrection", request);
   }
@@ -772,6 +775,44 @@ TEST_F(PersonTest, OnlyWhatWasSharedStandsInTheReport) {
   EXPECT_THAT(Told(kPortaal, ReportRequest(person)), ElementsAre(std::string(kField)));
 }
 
+// A repeat is a sharing where the report does not have the first attempt.
+TEST_F(PersonTest, ARepeatIsToldWhenItsFirstAttemptIsNot) {
+  const std::string person = Introduce(kPortaal.partij);
+  ASSERT_THAT(world_.Consent(), IsOk());
+  v1::RequestFieldsRequest question = world_.Question();
+  question.set_request_id(testing::NewRequestId());
+  const auto ask = [&] {
+    return world_.Send<v1::RequestFieldsResponse>(kWijkteam, "SharingService/RequestFields",
+                                                  question);
+  };
+  // The source keeps the value itself and has no stream: released, and not delivered.
+  v1::KeepAtSourceRequest keep;
+  keep.set_person_id(world_.ggz_person());
+  keep.set_field(std::string(kField));
+  keep.set_value_date("2026-10-01");
+  keep.set_first_processed("2026-10-01");
+  keep.set_deposit_end("2099-12-31");
+  ASSERT_THAT(world_.Send<v1::KeepAtSourceResponse>(kGgz, "FieldService/KeepAtSource", keep),
+              IsOk());
+  ASSERT_THAT(ask(), IsOk());
+  EXPECT_THAT(Told(kPortaal, ReportRequest(person)), IsEmpty());
+  ASSERT_THAT(world_.Deposit(), IsOk());
+  const auto repeat = ask();
+  ASSERT_THAT(repeat, IsOk());
+  ASSERT_EQ(repeat->values_size(), 1);
+  const auto report = Report(kPortaal, ReportRequest(person));
+  ASSERT_THAT(report, IsOk());
+  ASSERT_EQ(report->answer().lines_size(), 1);
+  EXPECT_EQ(report->answer().lines(0).field(), kField);
+
+  // The second repeat is of another day; a report of that day alone has it.
+  SetDay(absl::CivilDay(2026, 12, 3));
+  ASSERT_THAT(ask(), IsOk());
+  auto of_the_day = ReportRequest(person);
+  of_the_day.set_from("2026-12-03");
+  EXPECT_THAT(Told(kPortaal, of_the_day), ElementsAre(std::string(kField)));
+}
+
 TEST_F(PersonTest, WhatPolicyWithholdsIsNotTold) {
   const std::string person = Introduce(kPortaal.partij);
   ReleaseAddress();
@@ -952,6 +993,8 @@ TEST_F(PersonTest, ACorrectionIsAskedAndAnswered) {
   EXPECT_EQ(seen->text(), "GEHEIM het huisnummer is 12");
   EXPECT_EQ(seen->person_id(), world_.wijkteam_person());
   EXPECT_EQ(seen->status(), v1::CorrectionStatus::OPEN);
+  EXPECT_THAT(GetCorrection(kBrp, id, "vreemde"),
+              IsError(Code::kPermissionDenied, "NOT_AUTHORISED_PERSON"));
   // Not for another hat of the source, nor for others.
   EXPECT_THAT(GetCorrection(kRegie, id), IsError(Code::kNotFound, "CORRECTION_UNKNOWN"));
   EXPECT_THAT(GetCorrection(kGgz, id), IsError(Code::kNotFound, "CORRECTION_UNKNOWN"));
