@@ -42,6 +42,27 @@ class ContentOptions {
   std::vector<std::string> conditions_;
 };
 
+// What is said of a value that the broker keeps, or asks for: a DepositFieldRequest or a
+// KeepAtSourceRequest. Both must outlive the command line.
+template <typename Request>
+void AddHoldingOptions(CLI::App& command, Request& request, client::PartijHat& origin,
+                       const std::string& end) {
+  command.add_option("--field", request.field, "The field")->required();
+  command.add_option("--person", request.person_id, "The person, by your own id");
+  command.add_option("--casus", request.casus_id, "The casus; only for data without a person");
+  AddDate(command, "--first-processed", request.first_processed,
+          "Day on which you first processed the datum")
+      ->required();
+  AddDate(command, "--end", request.deposit_end, end)->required();
+  command.add_flag("--third-person", request.third_person, "It also tells about somebody else");
+  command.add_flag("--visible-to-present", request.visible_to_present,
+                   "Parents and a child of 12 or older who are present may see it");
+  command.add_flag("--pseudonym-k-safe", request.pseudonym_k_safe,
+                   "Without a person: a pseudonymised dilemma, k-safe");
+  command.add_option("--min-cell", request.min_cell, "Smallest cell of an aggregate");
+  AddPartijHat(command, "--origin", origin, "From whom you got it, when it is not your own");
+}
+
 // What people read: euros with their cents, lists one value a line.
 std::string ValueText(const client::Value& value);
 // {"text": …}, {"integer": …}, …: the form as the wire names it.

@@ -30,23 +30,9 @@ void AddKeep(CLI::App& source, Context& context) {
   };
   auto options = std::make_shared<Options>();
   client::KeepAtSourceRequest& request = options->request;
-  command->add_option("--field", request.field, "The field")->required();
-  command->add_option("--person", request.person_id, "The person, by your own id");
-  command->add_option("--casus", request.casus_id, "The casus; only for data without a person");
+  AddHoldingOptions(*command, request, options->origin,
+                    "Last day on which the broker may ask for it");
   options->content.AddCompanionsTo(*command);
-  AddDate(*command, "--first-processed", request.first_processed,
-          "Day on which you first processed the datum")
-      ->required();
-  AddDate(*command, "--end", request.deposit_end, "Last day on which the broker may ask for it")
-      ->required();
-  command->add_flag("--third-person", request.third_person, "It also tells about somebody else");
-  command->add_flag("--visible-to-present", request.visible_to_present,
-                    "Parents and a child of 12 or older who are present may see it");
-  command->add_flag("--pseudonym-k-safe", request.pseudonym_k_safe,
-                    "Without a person: a pseudonymised dilemma, k-safe");
-  command->add_option("--min-cell", request.min_cell, "Smallest cell of an aggregate");
-  AddPartijHat(*command, "--origin", options->origin,
-               "From whom you got it, when it is not your own");
   command->footer(
       "It takes the place of a deposit of the same field; `sluis deposit withdraw` takes it away.\n"
       "\n"
