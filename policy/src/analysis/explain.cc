@@ -215,7 +215,7 @@ class Explainer {
     Undisguised(field, own);
     field.ncnd = c_.ncnd.Contains(id);
     if (!field.ncnd) return;
-    const bool held = EvaluateHeld(request_, facts_).Contains(id);
+    const bool held = EvaluateValues(c_, request_, facts_).held.Contains(id);
     if (own.outcome == Outcome::kRelease && held) return;
     const ExclusionId exclusion = own.exclusion;
     own = FieldDecision();
@@ -241,7 +241,7 @@ class Explainer {
     if (field.matching.empty()) return;
     Alternatives(field, own);
     if (own.outcome != Outcome::kRelease) return;
-    field.term_over = EvaluateTermOver(c_, request_, facts_).Contains(own.field);
+    field.term_over = EvaluateValues(c_, request_, facts_).term_over.Contains(own.field);
     if (!field.term_over) return;
     own.outcome = Outcome::kRefuse;
     own.code = Code::kRetentionExpired;

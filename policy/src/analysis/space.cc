@@ -348,11 +348,29 @@ Mask Space::PairPeriods(HatId acting, HatId source) const {
 
 std::optional<Actors> Space::FindActors(HatId acting, HatId source, size_t period,
                                         const Needs& needs, const Policy* other) const {
+  std::optional<Actors> first;
+  const auto also_there = [&](const Actors& actors) {
+    if (!first) first = actors;
+    if (other == nullptr) return true;
+    const auto holds_there = [&](PartijId partij, HatId hat) {
+      const auto there = other->FindPartij(policy_.NameOf(partij));
+      const auto hat_there = other->FindHat(policy_.NameOf(hat));
+      return there && hat_there && other->Holds(*there, *hat_there) &&
+             other->StandingOf(*there, CivilDate::FromDays(actors.day)).acceded;
+    };
+    return holds_there(actors.acting, acting) && holds_there(actors.source, source);
+  };
+  const auto both = FindActorsWhere(acting, source, period, needs, also_there);
+  return both ? both : first;
+}
+
+std::optional<Actors> Space::FindActorsWhere(HatId acting, HatId source, size_t period,
+                                             const Needs& needs,
+                                             absl::FunctionRef<bool(const Actors&)> wanted) const {
   const bool wvggz = (needs.conditions & Bit(Condition::kStriktNoodzakelijkWvggz)) != 0;
   const auto is_mayor = [&](HatId hat) {
     return c_.hat[hat.index()].wvggz == v1::Hat::BURGEMEESTER;
   };
-  std::optional<Actors> found;
   for (const PartijId a : holders_[acting.index()]) {
     const CompiledPartij& first = c_.partij[a.index()];
     if ((needs.conditions & Bit(Condition::kGemeenteVoorOfNaDetentie)) != 0 &&
@@ -370,18 +388,12 @@ std::optional<Actors> Space::FindActors(HatId acting, HatId source, size_t perio
       const int32_t from = std::max({periods_[period].from, first.acceded, second.acceded});
       const int32_t until = std::min({periods_[period].until, first.left, second.left});
       if (until < from) continue;
-      if (!found) found = Actors{a, b, from};
-      if (other == nullptr) return found;
-      const auto holds_there = [&](PartijId partij, HatId hat) {
-        const auto there = other->FindPartij(policy_.NameOf(partij));
-        const auto hat_there = other->FindHat(policy_.NameOf(hat));
-        return there && hat_there && other->Holds(*there, *hat_there) &&
-               other->StandingOf(*there, CivilDate::FromDays(from)).acceded;
-      };
-      if (holds_there(a, acting) && holds_there(b, source)) return Actors{a, b, from};
+      for (const int32_t day : {from, until}) {
+        if (const Actors actors{a, b, day}; wanted(actors)) return actors;
+      }
     }
   }
-  return found;
+  return std::nullopt;
 }
 
 Space::Cell Space::CellOf(TafelId tafel_id, HatId acting, HatId source) const {
@@ -566,7 +578,7 @@ void Space::Exclude(const Cell& cell, const CompiledTafel& tafel, HatId acting,
                     std::vector<Route>& routes) const {
   std::vector<Route> next;
   std::vector<Box> outside;
-  for (const uint16_t index : tafel.exclusions[acting.index()]) {
+  for (const uint16_t index : tafel.exclusions[acting.index()].indices) {
     const CompiledExclusion& exclusion = c_.exclusion[index];
     const Exclusion& mapped = exclusions_[index];
     const Box hole{~Mask{0}, mapped.stages, mapped.purposes, ~Mask{0}, mapped.fields};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../engine/compiled.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 
 #include "sluis/policy/needs.h"
@@ -158,6 +159,12 @@ class Space {
   // these hats, in `other`, where there are any.
   [[nodiscard]] std::optional<Actors> FindActors(HatId acting, HatId source, size_t period,
                                                  const Needs& needs, const Policy* other) const;
+  // The first that `wanted` accepts. It is asked about the first and the last day on which both
+  // have acceded, so that whatever is true of some of these days, but not of days between two
+  // others, is found.
+  [[nodiscard]] std::optional<Actors> FindActorsWhere(
+      HatId acting, HatId source, size_t period, const Needs& needs,
+      absl::FunctionRef<bool(const Actors&)> wanted) const;
 
   [[nodiscard]] const Policy& policy() const { return policy_; }
   [[nodiscard]] const Compiled& compiled() const { return c_; }

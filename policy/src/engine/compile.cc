@@ -1244,7 +1244,10 @@ class Compiler {
   void Index() {
     const size_t hats = out_->hat.size();
     out_->pair_cells.assign(hats * hats + 1, 0);
-    for (CompiledTafel& tafel : out_->tafel) tafel.cells.assign(tafel.seats * tafel.seats + 1, 0);
+    for (CompiledTafel& tafel : out_->tafel) {
+      tafel.cells.assign(tafel.seats * tafel.seats + 1, 0);
+      tafel.cell_closes.assign(tafel.seats * tafel.seats, false);
+    }
     // Two passes: count, then fill; grants in order within each cell.
     for (const bool fill : {false, true}) {
       std::vector<uint32_t> pair_next;
@@ -1273,6 +1276,7 @@ class Compiler {
                   size_t{tafel.seat[acting.index()]} * tafel.seats + tafel.seat[source.index()];
               if (fill) {
                 tafel.cell_grants[next[tafel_id.index()][cell]++] = grant_index;
+                if (grant.closes_set) tafel.cell_closes[cell] = true;
               } else {
                 ++tafel.cells[cell + 1];
               }
@@ -1291,16 +1295,21 @@ class Compiler {
         });
       }
     }
-    for (size_t t = 0; t < out_->tafel.size(); ++t) {
-      CompiledTafel& tafel = out_->tafel[t];
-      tafel.exclusions.resize(hats);
-      for (size_t x = 0; x < out_->exclusion.size(); ++x) {
-        const CompiledExclusion& exclusion = out_->exclusion[x];
+    for (CompiledTafel& tafel : out_->tafel) tafel.exclusions.resize(hats);
+    for (size_t x = 0; x < out_->exclusion.size(); ++x) {
+      const CompiledExclusion& exclusion = out_->exclusion[x];
+      if (exclusion.before_purpose_gate) {
+        out_->prohibited |= exclusion.purposes;
+        out_->gate_exclusions.push_back(static_cast<uint16_t>(x));
+        continue;
+      }
+      for (size_t t = 0; t < out_->tafel.size(); ++t) {
         if (!exclusion.tafels.empty() && !exclusion.tafels[t]) continue;
         for (size_t hat = 0; hat < hats; ++hat) {
-          if (exclusion.recipients.Contains(HatId(static_cast<uint16_t>(hat)))) {
-            tafel.exclusions[hat].push_back(static_cast<uint16_t>(x));
-          }
+          if (!exclusion.recipients.Contains(HatId(static_cast<uint16_t>(hat)))) continue;
+          CompiledTafel::Exclusions& here = out_->tafel[t].exclusions[hat];
+          here.indices.push_back(static_cast<uint16_t>(x));
+          here.fields |= exclusion.fields;
         }
       }
     }

@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/numeric/int128.h"
 
 #include "sluis/base/civil_date.h"
 #include "sluis/base/text.h"
@@ -34,14 +39,35 @@ constexpr Mask MaskBit(Id id) {
   return id.valid() ? Mask{1} << id.index() : 0;
 }
 
+// Of a name the first and the last eight bytes and the length: all that tells apart most names of
+// documents, in a few instructions. The names in a table are those of signed documents, so that
+// nobody can choose them to collide.
+struct NameHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view name) const {
+    constexpr size_t kEnd = sizeof(uint64_t);
+    std::array<char, 2 * kEnd> ends{};
+    if (name.size() >= kEnd) {
+      std::memcpy(ends.data(), name.data(), kEnd);
+      std::memcpy(ends.data() + kEnd, name.data() + name.size() - kEnd, kEnd);
+    } else {
+      name.copy(ends.data(), name.size());
+    }
+    const auto words = std::bit_cast<std::array<uint64_t, 2>>(ends);
+    const absl::uint128 product = absl::uint128(words[0] ^ 0x9e3779b97f4a7c15) *
+                                  ((words[1] ^ 0xc2b2ae3d27d4eb4f) + name.size());
+    return absl::Uint128High64(product) ^ absl::Uint128Low64(product);
+  }
+};
+
 // Names of one kind and their ids.
 template <typename Id>
 struct NameTable {
   std::vector<std::string> names;
-  absl::flat_hash_map<std::string, uint16_t> ids;
+  absl::flat_hash_map<std::string, uint16_t, NameHash, std::equal_to<>> ids;
 
   std::optional<Id> Find(std::string_view name) const {
-    const auto found = ids.find(ToAbsl(name));
+    const auto found = ids.find(name);
     if (found == ids.end()) return std::nullopt;
     return Id(found->second);
   }
@@ -120,8 +146,15 @@ struct CompiledTafel {
   // `cell_grants`, the grants of this tafel between these two hats, in order.
   std::vector<uint32_t> cells;
   std::vector<uint16_t> cell_grants;
-  // Exclusions that can match here, per acting hat: the VELD ones in order of id.
-  std::vector<std::vector<uint16_t>> exclusions;
+  // Whether a grant of the cell closes a set.
+  std::vector<bool> cell_closes;
+  // Exclusions that can match here, per acting hat: the VELD ones in order of id, but for those of
+  // the purpose gate.
+  struct Exclusions {
+    std::vector<uint16_t> indices;
+    FieldSet fields{};  // that one of them is about
+  };
+  std::vector<Exclusions> exclusions;
 };
 
 struct CompiledHat {
@@ -201,6 +234,9 @@ struct Compiled {
   std::vector<CompiledExclusion> exclusion;
   std::vector<CompiledRetention> retention;
   Mask closing_stages = 0;
+  // What the purpose gate refuses, and the exclusions that say so, in order of id.
+  Mask prohibited = 0;
+  std::vector<uint16_t> gate_exclusions;
 
   // Per acting and source hat, every grant between them at whatever tafel: for the nearer code of a
   // refusal (step 7).

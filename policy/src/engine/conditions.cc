@@ -401,33 +401,24 @@ struct Evaluation {
   }
 };
 
-bool Invited(const CasusFacts& casus, Side side, TafelId tafel) {
-  return std::any_of(casus.guests.begin(), casus.guests.end(), [&](const GuestFact& guest) {
-    return guest.side == side && guest.tafel == tafel;
-  });
-}
+// Whether what is recorded about somebody in the casus admits `side`: the same partij and hat, or
+// another hat of the partij that `side` is staff of.
+class Admission {
+ public:
+  Admission(const Compiled& policy, Side side)
+      : side_(side),
+        staff_(policy.hat[side.hat.index()].staff_of_partij),
+        hats_(policy.partij[side.partij.index()].hats) {}
 
-// Whether what is recorded about `other` admits `side`: the same partij and hat, or another hat of
-// the partij that `side` is staff of.
-bool CountsFor(const Compiled& policy, Side other, Side side) {
-  if (other == side) return true;
-  return other.partij == side.partij && policy.hat[side.hat.index()].staff_of_partij &&
-         policy.partij[side.partij.index()].hats.Contains(other.hat);
-}
+  [[nodiscard]] bool By(Side other) const {
+    return other == side_ || (staff_ && other.partij == side_.partij && hats_.Contains(other.hat));
+  }
 
-// By a participation that counts at the tafel, or by an invitation to it.
-bool Admitted(const Compiled& policy, const CasusFacts& casus, Side side, TafelId at) {
-  const CompiledTafel& tafel = policy.tafel[at.index()];
-  return std::any_of(casus.participants.begin(), casus.participants.end(),
-                     [&](const ParticipationFact& participation) {
-                       return (!participation.regime || *participation.regime == tafel.regime) &&
-                              CountsFor(policy, participation.side, side);
-                     }) ||
-         std::any_of(casus.guests.begin(), casus.guests.end(), [&](const GuestFact& guest) {
-           return guest.tafel == at && tafel.guests.Contains(guest.side.hat) &&
-                  CountsFor(policy, guest.side, side);
-         });
-}
+ private:
+  Side side_;
+  bool staff_;
+  const HatSet& hats_;
+};
 
 }  // namespace
 
@@ -520,27 +511,16 @@ FieldSet EvaluateObjections(const Request& request, const Facts& facts) {
   return blocked;
 }
 
-FieldSet EvaluateHeld(const Request& request, const Facts& facts) {
-  FieldSet held;
-  if (facts.subject == nullptr) return held;
-  for (const HoldingFact& holding : facts.subject->holdings) {
-    if (holding.source == request.source && request.fields.Contains(holding.field))
-      held.Insert(holding.field);
-  }
-  return held;
-}
-
-FieldSet EvaluateTermOver(const Compiled& policy, const Request& request, const Facts& facts) {
-  FieldSet over;
-  if (facts.subject == nullptr) return over;
+HeldValues EvaluateValues(const Compiled& policy, const Request& request, const Facts& facts) {
+  HeldValues values;
+  if (facts.subject == nullptr) return values;
   const CompiledTafel& tafel = policy.tafel[request.tafel.index()];
   for (const HoldingFact& holding : facts.subject->holdings) {
-    if (holding.source == request.source && request.fields.Contains(holding.field) &&
-        PastItsTerm(holding, tafel)) {
-      over.Insert(holding.field);
-    }
+    if (!(holding.source == request.source) || !request.fields.Contains(holding.field)) continue;
+    values.held.Insert(holding.field);
+    if (PastItsTerm(holding, tafel)) values.term_over.Insert(holding.field);
   }
-  return over;
+  return values;
 }
 
 void EvaluateGates(const Compiled& policy, const Request& request, const Facts& facts,
@@ -557,14 +537,29 @@ void EvaluateGates(const Compiled& policy, const Request& request, const Facts& 
   evidence.retention_over = casus.retention_over;
   evidence.placed =
       std::find(casus.placed.begin(), casus.placed.end(), request.tafel) != casus.placed.end();
-  evidence.acting_invited =
-      tafel.guests.Contains(request.acting.hat) && Invited(casus, request.acting, request.tafel);
-  evidence.source_invited =
-      tafel.guests.Contains(request.source.hat) && Invited(casus, request.source, request.tafel);
-  evidence.acting_admitted =
-      evidence.acting_invited || Admitted(policy, casus, request.acting, request.tafel);
-  evidence.source_admitted =
-      evidence.source_invited || Admitted(policy, casus, request.source, request.tafel);
+  // By a participation that counts at the tafel, or by an invitation to it.
+  const Admission acting(policy, request.acting);
+  const Admission source(policy, request.source);
+  bool acting_in = false;
+  bool source_in = false;
+  for (const ParticipationFact& participation : casus.participants) {
+    if (participation.regime && *participation.regime != tafel.regime) continue;
+    acting_in = acting_in || acting.By(participation.side);
+    source_in = source_in || source.By(participation.side);
+  }
+  bool acting_invited = false;
+  bool source_invited = false;
+  for (const GuestFact& guest : casus.guests) {
+    if (guest.tafel != request.tafel || !tafel.guests.Contains(guest.side.hat)) continue;
+    acting_invited = acting_invited || guest.side == request.acting;
+    source_invited = source_invited || guest.side == request.source;
+    acting_in = acting_in || acting.By(guest.side);
+    source_in = source_in || source.By(guest.side);
+  }
+  evidence.acting_invited = acting_invited;
+  evidence.source_invited = source_invited;
+  evidence.acting_admitted = acting_in;
+  evidence.source_admitted = source_in;
   evidence.phase = casus.phase;
   evidence.stage = casus.stage;
 }

@@ -20,8 +20,11 @@ FieldSet EvaluateSourceConditions(const Compiled& policy, const Request& request
                                   const Facts& facts);
 FieldSet EvaluateObjections(const Request& request, const Facts& facts);
 // Step 11: fields of which the source holds a value, and those whose value is past its term.
-FieldSet EvaluateHeld(const Request& request, const Facts& facts);
-FieldSet EvaluateTermOver(const Compiled& policy, const Request& request, const Facts& facts);
+struct HeldValues {
+  FieldSet held{};
+  FieldSet term_over{};
+};
+HeldValues EvaluateValues(const Compiled& policy, const Request& request, const Facts& facts);
 // The facts of the gates.
 void EvaluateGates(const Compiled& policy, const Request& request, const Facts& facts,
                    Evidence& evidence);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "compiled.h"
 #include "conditions.h"
@@ -53,8 +54,9 @@ class FromFacts {
   }
   void Values() {
     if (evidence_.values_evaluated) return;
-    evidence_.held = EvaluateHeld(request_, facts_);
-    evidence_.term_over = EvaluateTermOver(policy_, request_, facts_);
+    const HeldValues values = EvaluateValues(policy_, request_, facts_);
+    evidence_.held = values.held;
+    evidence_.term_over = values.term_over;
     evidence_.values_evaluated = true;
   }
 
@@ -130,7 +132,10 @@ class Procedure {
         source_(source),
         decision_(decision),
         evidence_(decision.evidence),
-        tafel_(policy.tafel[request.tafel.index()]) {}
+        tafel_(policy.tafel[request.tafel.index()]),
+        purpose_(MaskBit(request.purpose)),
+        stage_(MaskBit(request.stage)),
+        phase_(MaskBit(decision.evidence.phase)) {}
 
   void Run() {
     decision_.count = request_.field_count;
@@ -151,39 +156,25 @@ class Procedure {
   }
 
  private:
-  struct Result {
-    Outcome outcome = Outcome::kRefuse;
-    Code code = Code::kNoGrant;
-    GrantId grant{};
-    RowId row{};
-    ExclusionId exclusion{};
-    ObligationSet obligations = 0;
-    ConditionSet missing = 0;
-  };
-
-  // Writes `result` for every field of `fields`.
-  void Conclude(const FieldSet& fields, const Result& result) {
+  // Writes `result` for every field of `fields`. Not inlined: then `result` would be put together
+  // anew for each field, and a copy of what has just been written in pieces waits for them.
+  [[gnu::noinline]] void Conclude(const FieldSet& fields, const FieldDecision& result) {
     fields.ForEach([&](FieldId field) {
       FieldDecision& out = decision_.fields[position_[field.index()]];
+      out = result;
       out.field = field;
-      out.outcome = result.outcome;
-      out.code = result.code;
-      out.grant = result.grant;
-      out.row = result.row;
-      out.exclusion = result.exclusion;
-      out.obligations = result.obligations;
-      out.missing = result.missing;
-      out.value_held = false;
     });
   }
 
   // Steps 5 to 11 conclude through this one: step 12, neither confirm nor deny.
-  void ConcludeDecided(const FieldSet& fields, const Result& result) {
+  void ConcludeDecided(const FieldSet& fields, const FieldDecision& result) {
     const FieldSet hidden = fields & policy_.ncnd;
-    if (!hidden.empty()) {
-      Conclude(hidden,
-               {.outcome = Outcome::kNcnd, .code = Code::kNcnd, .exclusion = result.exclusion});
+    if (hidden.empty()) {
+      Conclude(fields, result);
+      return;
     }
+    Conclude(hidden,
+             {.outcome = Outcome::kNcnd, .code = Code::kNcnd, .exclusion = result.exclusion});
     const FieldSet shown = fields - policy_.ncnd;
     if (!shown.empty()) Conclude(shown, result);
   }
@@ -241,21 +232,18 @@ class Procedure {
       return true;
     }
     const bool wams = tafel_.regime == Regime::kWams;
-    if (fails((tafel_.phases & MaskBit(evidence_.phase)) == 0 ||
-                  (wams && request_.stage != evidence_.stage) ||
-                  (wams && (tafel_.stages & MaskBit(request_.stage)) == 0),
+    if (fails((tafel_.phases & phase_) == 0 || (wams && request_.stage != evidence_.stage) ||
+                  (wams && (tafel_.stages & stage_) == 0),
               Code::kWrongPhase)) {
       return true;
     }
-    for (const uint16_t index : tafel_.exclusions[request_.acting.hat.index()]) {
-      const CompiledExclusion& exclusion = policy_.exclusion[index];
-      if (fails(exclusion.before_purpose_gate &&
-                    (exclusion.purposes & MaskBit(request_.purpose)) != 0,
-                exclusion.code)) {
-        return true;
+    if ((policy_.prohibited & purpose_) != 0) {
+      for (const uint16_t index : policy_.gate_exclusions) {
+        const CompiledExclusion& exclusion = policy_.exclusion[index];
+        if (fails((exclusion.purposes & purpose_) != 0, exclusion.code)) return true;
       }
     }
-    return fails((tafel_.purposes & MaskBit(request_.purpose)) == 0, Code::kPurposeMismatch);
+    return fails((tafel_.purposes & purpose_) == 0, Code::kPurposeMismatch);
   }
 
   // Grants of this tafel between these two hats.
@@ -264,18 +252,19 @@ class Procedure {
                         tafel_.seat[request_.source.hat.index()];
     cell_begin_ = tafel_.cells[cell];
     cell_end_ = tafel_.cells[cell + 1];
+    closes_ = tafel_.cell_closes[cell];
     owned_ = policy_.hat[request_.source.hat.index()].owns;
   }
 
   // Step 6, but for the dimensions that the cell stands for.
   [[nodiscard]] bool MatchesRest(const CompiledGrant& grant) const {
-    return (grant.purposes & MaskBit(request_.purpose)) != 0 &&
-           (grant.phases & MaskBit(evidence_.phase)) != 0 &&
-           (grant.stages == 0 || (grant.stages & MaskBit(request_.stage)) != 0);
+    return (grant.purposes & purpose_) != 0 && (grant.phases & phase_) != 0 &&
+           (grant.stages == 0 || (grant.stages & stage_) != 0);
   }
 
   // ---- Step 4: a closed signal is judged as a whole ----
   bool ClosedSignal() {
+    if (!closes_) return false;
     for (uint32_t i = cell_begin_; i < cell_end_; ++i) {
       const CompiledGrant& grant = policy_.grant[tafel_.cell_grants[i]];
       if (!grant.closes_set || !MatchesRest(grant)) continue;
@@ -303,10 +292,12 @@ class Procedure {
 
   // ---- Step 5: exclusions, source conditions, objections ----
   void Exclusions() {
-    for (const uint16_t index : tafel_.exclusions[request_.acting.hat.index()]) {
+    const CompiledTafel::Exclusions& here = tafel_.exclusions[request_.acting.hat.index()];
+    if ((here.fields & open_).empty()) return;
+    for (const uint16_t index : here.indices) {
       const CompiledExclusion& exclusion = policy_.exclusion[index];
-      if ((exclusion.purposes & MaskBit(request_.purpose)) == 0) continue;
-      if (exclusion.stages != 0 && (exclusion.stages & MaskBit(request_.stage)) == 0) continue;
+      if ((exclusion.purposes & purpose_) == 0) continue;
+      if (exclusion.stages != 0 && (exclusion.stages & stage_) == 0) continue;
       FieldSet hit = exclusion.fields & open_;
       if (hit.empty()) continue;
       for (ConditionSet rest = exclusion.unless; rest != 0; rest &= rest - 1) {
@@ -335,19 +326,15 @@ class Procedure {
 
   // ---- Steps 6 to 11 ----
   void Grants() {
-    FieldSet matched{};
-    for (uint32_t i = cell_begin_; i < cell_end_; ++i) {
-      const CompiledGrant& grant = policy_.grant[tafel_.cell_grants[i]];
-      if (MatchesRest(grant)) matched |= grant.fields;
-    }
-    matched &= open_ & owned_;
-    const FieldSet unmatched = open_ - matched;
-    if (!unmatched.empty()) NoGrant(unmatched);
+    const FieldSet foreign = open_ - owned_;
+    if (!foreign.empty())
+      ConcludeDecided(foreign, {.outcome = Outcome::kRefuse, .code = Code::kNoGrant});
     // Each turn decides at least one field, and all that nothing tells apart from it.
-    while (!matched.empty()) {
-      FieldSet fields = matched;
+    FieldSet left = open_ & owned_;
+    while (!left.empty()) {
+      FieldSet fields = left;
       DecideSet(fields);
-      matched -= fields;
+      left -= fields;
     }
   }
 
@@ -363,20 +350,26 @@ class Procedure {
   [[nodiscard]] bool RowFits(const CompiledRow& row) const {
     return ((row.regimes >> static_cast<int>(tafel_.regime)) & 1) != 0 && InForce(row, today_) &&
            row.sources.Contains(request_.source.hat) &&
-           row.recipients.Contains(request_.acting.hat) &&
-           (row.purposes & MaskBit(request_.purpose)) != 0;
+           row.recipients.Contains(request_.acting.hat) && (row.purposes & purpose_) != 0;
   }
 
   // Decides a part of `fields` that nothing tells apart, and narrows `fields` to it.
   void DecideSet(FieldSet& fields) {
-    bool any_fits = false;
-    Result best;
-    int best_count = 0;
-    int best_severity = 0;
+    bool matches = false;
+    // The alternative that misses least, and among those the least severely.
+    struct Nearest {
+      GrantId grant{};
+      RowId row{};
+      ConditionSet missing = 0;
+      ConditionSet refused = 0;
+    };
+    Nearest nearest;
+    int least = std::numeric_limits<int>::max();
     for (uint32_t i = cell_begin_; i < cell_end_; ++i) {
       const uint16_t grant_index = tafel_.cell_grants[i];
       const CompiledGrant& grant = policy_.grant[grant_index];
       if (!MatchesRest(grant) || !Split(fields, grant.fields)) continue;
+      matches = true;
       RowId last_row{};
       bool last_fits = false;
       for (const Alternative& alternative : grant.alternatives) {
@@ -394,21 +387,28 @@ class Procedure {
                   grant.obligations | row.obligations);
           return;
         }
-        Result result = Miss(missing, refused);
-        result.grant = GrantId(grant_index);
-        result.row = alternative.row;
         const int count = std::popcount(missing);
-        const int severity = Severity(result.outcome);
-        if (!any_fits || count < best_count || (count == best_count && severity < best_severity)) {
-          best = result;
-          best_count = count;
-          best_severity = severity;
+        if (count > least ||
+            (count == least && Severity(Miss(missing, refused).outcome) >=
+                                   Severity(Miss(nearest.missing, nearest.refused).outcome))) {
+          continue;
         }
-        any_fits = true;
+        nearest = {GrantId(grant_index), alternative.row, missing, refused};
+        least = count;
       }
     }
-    if (!any_fits) best = {.outcome = Outcome::kRefuse, .code = Code::kNoBasis};
-    ConcludeDecided(fields, best);
+    if (!matches) {
+      NoGrant(fields);
+      return;
+    }
+    if (nearest.missing == 0) {
+      ConcludeDecided(fields, {.outcome = Outcome::kRefuse, .code = Code::kNoBasis});
+      return;
+    }
+    FieldDecision result = Miss(nearest.missing, nearest.refused);
+    result.grant = nearest.grant;
+    result.row = nearest.row;
+    ConcludeDecided(fields, result);
   }
 
   // Step 9: which needs of an alternative are missing for `fields`, and which of those are refused.
@@ -439,8 +439,8 @@ class Procedure {
   }
 
   // Step 10: outcome and code of an alternative, from what it misses.
-  static Result Miss(ConditionSet missing, ConditionSet refused) {
-    Result result;
+  static FieldDecision Miss(ConditionSet missing, ConditionSet refused) {
+    FieldDecision result;
     result.missing = missing;
     int severity = -1;
     for (ConditionSet rest = missing; rest != 0; rest &= rest - 1) {
@@ -483,23 +483,22 @@ class Procedure {
     });
   }
 
-  // ---- Step 7: the nearer code of a refusal without a grant ----
+  // ---- Step 7: the nearer code of a refusal without a grant, of fields that the source owns ----
   void NoGrant(const FieldSet& fields) {
     FieldSet but_tafel{};
     FieldSet but_phase{};
     FieldSet but_purpose{};
-    const FieldSet candidates = fields & owned_;
     const size_t pair =
         size_t{request_.acting.hat.index()} * policy_.hat.size() + request_.source.hat.index();
     for (uint32_t i = policy_.pair_cells[pair]; i < policy_.pair_cells[pair + 1]; ++i) {
       const CompiledGrant& grant = policy_.grant[policy_.pair_grants[i]];
-      const FieldSet hit = grant.fields & candidates;
+      const FieldSet hit = grant.fields & fields;
       if (hit.empty()) continue;
       const bool tafel =
           std::binary_search(grant.tafels.begin(), grant.tafels.end(), request_.tafel);
-      const bool phase = (grant.phases & MaskBit(evidence_.phase)) != 0;
-      const bool stage = grant.stages == 0 || (grant.stages & MaskBit(request_.stage)) != 0;
-      const bool purpose = (grant.purposes & MaskBit(request_.purpose)) != 0;
+      const bool phase = (grant.phases & phase_) != 0;
+      const bool stage = grant.stages == 0 || (grant.stages & stage_) != 0;
+      const bool purpose = (grant.purposes & purpose_) != 0;
       if (static_cast<int>(tafel) + static_cast<int>(phase) + static_cast<int>(stage) +
               static_cast<int>(purpose) !=
           3) {
@@ -526,10 +525,14 @@ class Procedure {
   Decision& decision_;
   Evidence& evidence_;
   const CompiledTafel& tafel_;
+  const Mask purpose_;
+  const Mask stage_;
+  const Mask phase_;
   FieldSet owned_{};
   FieldSet open_{};
   uint32_t cell_begin_ = 0;
   uint32_t cell_end_ = 0;
+  bool closes_ = false;
   // Written before it is read; left as it is to save the clearing.
   std::array<uint8_t, kMaxFields> position_;  // NOLINT(cppcoreguidelines-pro-type-member-init)
 };
