@@ -72,7 +72,7 @@ double Rate(const std::vector<Entry>& entries, int rounds, bool parse) {
   for (int i = 0; i < rounds; ++i) {
     const Entry& entry = entries[next];
     if (++next == entries.size()) next = 0;
-    if (parse && !parsed.ParseFromString(entry.bytes)) return 0;
+    if (parse && !policy::ParseDecision(entry.bytes, parsed)) return 0;
     const policy::RecordedDecision recorded{entry.partij, entry.hat, entry.today,
                                             parse ? &parsed : &entry.decision};
     if (!policy::Replay(*entry.policy, recorded, *comparison).ok() ||

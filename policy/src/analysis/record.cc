@@ -1,6 +1,7 @@
 #include "sluis/policy/record.h"
 
 #include <bit>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -218,6 +219,17 @@ void WriteDecision(const Policy& policy, const Request& request, const Decision&
     out.set_motivated(request.motivated.Contains(field.field));
   }
   WriteEvidence(c, request, decision.evidence, *message.mutable_evidence());
+}
+
+bool ParseDecision(const std::string& bytes, log::v1::Decision& message) {
+  // Clear() gives up a message within a message; this one holds nearly everything.
+  auto evidence = std::unique_ptr<log::v1::Evidence>(message.release_evidence());
+  message.Clear();
+  if (evidence != nullptr) {
+    evidence->Clear();
+    message.set_allocated_evidence(evidence.release());
+  }
+  return message.MergeFromString(bytes);
 }
 
 absl::Status ReadDecision(const Policy& policy, std::string_view acting_partij,

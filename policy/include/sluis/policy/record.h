@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -19,6 +20,11 @@ namespace sluis::policy {
 // Writes what was asked, what became of it and what the facts contributed.
 void WriteDecision(const Policy& policy, const Request& request, const Decision& decision,
                    bool validate_only, log::v1::Decision& message);
+
+// Parses what WriteDecision() wrote and somebody serialised. As ParseFromString(), but the parts of
+// `message` are used again: one that has grown is filled without allocating. False for bytes that
+// are no decision.
+bool ParseDecision(const std::string& bytes, log::v1::Decision& message);
 
 // Reads a recorded decision back: the request of `acting_partij` in `acting_hat`, and a decision
 // whose evidence is filled and whose fields are as they were decided. Fit for DecideFromEvidence().
