@@ -116,7 +116,11 @@ Json DiffToJson(const policy::PolicyDiff& diff) {
   Json changes = Json::array();
   for (const policy::Change& change : diff.changes) {
     Json entry = {{"where", change.where}, {"before", change.before}, {"after", change.after}};
-    if (change.proof) entry["proof"] = ProofToJson(*change.proof);
+    Json proofs = Json::array();
+    for (const auto& proof : change.proofs) proofs.push_back(ProofToJson(proof));
+    entry["proofs"] = std::move(proofs);
+    entry["without_effect"] = change.without_effect;
+    entry["description"] = change.description;
     changes.push_back(std::move(entry));
   }
   return {{"different", !diff.empty()},

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <map>
 #include <ostream>
+#include <set>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -366,9 +367,9 @@ TEST(DiffTest, TheValidityOfTheConvenantIsProven) {
   EXPECT_THAT(differences.releases, IsEmpty());
   ASSERT_THAT(differences.changes, SizeIs(1));
   EXPECT_EQ(differences.changes[0].where, "convenant.valid_until");
-  ASSERT_TRUE(differences.changes[0].proof);
-  EXPECT_EQ(differences.changes[0].proof->before.outcome, Outcome::kRelease);
-  EXPECT_EQ(differences.changes[0].proof->after.code, Code::kConvenantNotValid);
+  ASSERT_THAT(differences.changes[0].proofs, SizeIs(1));
+  EXPECT_EQ(differences.changes[0].proofs[0].before.outcome, Outcome::kRelease);
+  EXPECT_EQ(differences.changes[0].proofs[0].after.code, Code::kConvenantNotValid);
 }
 
 TEST(DiffTest, ASuccessorIsComparedOnItsFirstDay) {
@@ -486,8 +487,8 @@ TEST_P(MeaningTest, HasAWitness) {
       std::find_if(differences.changes.begin(), differences.changes.end(),
                    [&](const Change& each) { return each.where == the_case.where; });
   ASSERT_NE(change, differences.changes.end()) << text;
-  ASSERT_TRUE(change->proof) << text;
-  const Difference::Proof& proof = *change->proof;
+  ASSERT_FALSE(change->proofs.empty()) << text;
+  const Difference::Proof& proof = change->proofs.front();
   ASSERT_TRUE(proof.reading);
   EXPECT_THAT(proof.reading->en, HasSubstr(std::string(the_case.recorded)));
   EXPECT_THAT(text, HasSubstr(proof.reading->en));
@@ -512,6 +513,292 @@ TEST_P(MeaningTest, HasAWitness) {
 
 INSTANTIATE_TEST_SUITE_P(Every, MeaningTest, ::testing::ValuesIn(MeaningCases()),
                          [](const auto& test) { return std::string(test.param.name); });
+
+// ---- Partijen, hats and seats ----
+
+// What Decide makes of a proof under one of the policies: of the record as it reads it.
+bool ReleasesProof(const Policy& policy, const Difference::Proof& proof, bool is_before) {
+  Witness witness = proof.witness;
+  const bool releasing = (proof.before.outcome == Outcome::kRelease) == is_before;
+  if (proof.reading && !releasing) {
+    witness.holds.conditions &= ~proof.reading->conditions;
+    witness.holds.circumstances &= ~proof.reading->circumstances;
+    witness.past_term = proof.reading->past_term;
+  }
+  return ReleaseAt(policy, witness, is_before ? proof.day_before : proof.day_after).released;
+}
+
+// One policy releases it, the other does not; which is what it says.
+void ExpectDecidedOtherwise(const Policy& before, const Policy& after,
+                            const Difference::Proof& proof, const std::string& text) {
+  EXPECT_NE(ReleasesProof(before, proof, true), ReleasesProof(after, proof, false)) << text;
+  EXPECT_EQ(proof.before.outcome == Outcome::kRelease, ReleasesProof(before, proof, true)) << text;
+}
+
+// The change of an element, with every witness of it decided again.
+Change ChangeAt(const Documents& before, const Documents& after, const std::string& where) {
+  const PolicyDiff differences = DiffOf(before, after);
+  const std::string text = RenderDifferences(differences, Language::kEnglish);
+  for (const Change& change : differences.changes) {
+    if (change.where != where) continue;
+    for (const Difference::Proof& proof : change.proofs)
+      ExpectDecidedOtherwise(*CompileOrDie(before), *CompileOrDie(after), proof, text);
+    return change;
+  }
+  ADD_FAILURE() << "no change of " << where << " in\n" << text;
+  return {};
+}
+
+v1::Partij& PartijOf(Documents& documents, const std::string& id) {
+  for (v1::Partij& partij : *documents.convenant.mutable_parties()) {
+    if (partij.id() == id) return partij;
+  }
+  ADD_FAILURE() << "no partij " << id;
+  return *documents.convenant.mutable_parties(0);
+}
+
+bool IsAbout(const Difference::Proof& proof, const std::string& partij, const std::string& hat) {
+  const v1::DecisionRequest& request = *proof.witness.request;
+  return (request.partij() == partij && request.acting_hat() == hat) ||
+         (request.source().partij() == partij && request.source().hat() == hat);
+}
+
+TEST(PartijDiffTest, APartijThatIsGoneIsShownInEveryHat) {
+  Documents after = Reference();
+  for (int i = 0; i < after.convenant.parties_size(); ++i) {
+    if (after.convenant.parties(i).id() == "P_TACTUS")
+      after.convenant.mutable_parties()->DeleteSubrange(i--, 1);
+  }
+  const Change gone = ChangeAt(Reference(), after, "convenant.parties[P_TACTUS]");
+  ASSERT_THAT(gone.proofs, SizeIs(2));
+  EXPECT_TRUE(IsAbout(gone.proofs[0], "P_TACTUS", "VERSLAVINGSZORG"));
+  EXPECT_TRUE(IsAbout(gone.proofs[1], "P_TACTUS", "RECL_VERSLAVING"));
+  for (const auto& proof : gone.proofs) {
+    EXPECT_EQ(proof.before.outcome, Outcome::kRelease);
+    EXPECT_FALSE(proof.after.well_formed);
+  }
+  const Change added = ChangeAt(after, Reference(), "convenant.parties[P_TACTUS]");
+  ASSERT_THAT(added.proofs, SizeIs(2));
+  for (const auto& proof : added.proofs) EXPECT_EQ(proof.after.outcome, Outcome::kRelease);
+}
+
+TEST(PartijDiffTest, AHatOfAPartijIsShownOrIsSaidToChangeNothing) {
+  Documents after = Reference();
+  // A hat that no grant and no tafel names.
+  v1::Hat& idle = *after.convenant.add_hats();
+  idle = after.convenant.hats(0);
+  idle.set_id("ONGEBRUIKT");
+  Documents before = after;
+  v1::Partij& partij = PartijOf(after, "P_GGD");
+  partij.add_hats("ONGEBRUIKT");
+  partij.add_hats("GGZ");
+  const Change change = ChangeAt(before, after, "convenant.parties[P_GGD].hats");
+  EXPECT_THAT(change.without_effect, ElementsAre("ONGEBRUIKT"));
+  ASSERT_THAT(change.proofs, SizeIs(1));
+  EXPECT_TRUE(IsAbout(change.proofs[0], "P_GGD", "GGZ"));
+  EXPECT_EQ(change.proofs[0].after.outcome, Outcome::kRelease);
+  const std::string text = RenderDifferences(DiffOf(before, after), Language::kDutch);
+  EXPECT_THAT(text, HasSubstr("ONGEBRUIKT: geen besluit verandert"));
+}
+
+TEST(PartijDiffTest, AnAccessionIsShownOnADayThatItIsAbout) {
+  Documents after = Reference();
+  PartijOf(after, "P_GGD").set_acceded_on("2027-03-01");
+  PartijOf(after, "P_GGD").set_left_on("2028-02-29");
+  const Change start = ChangeAt(Reference(), after, "convenant.parties[P_GGD].acceded_on");
+  ASSERT_THAT(start.proofs, SizeIs(1));
+  EXPECT_LT(start.proofs[0].day_after.ToString(), "2027-03-01");
+  EXPECT_EQ(start.proofs[0].after.code, Code::kConvenantNotValid);
+  const Change end = ChangeAt(Reference(), after, "convenant.parties[P_GGD].left_on");
+  ASSERT_THAT(end.proofs, SizeIs(1));
+  EXPECT_GT(end.proofs[0].day_after.ToString(), "2028-02-29");
+}
+
+TEST(PartijDiffTest, AMunicipalityIsShownByWhatIsRecordedOfIt) {
+  Documents after = Reference();
+  PartijOf(after, "P_DEVENTER").set_municipality("Zwolle");
+  const Change change = ChangeAt(Reference(), after, "convenant.parties[P_DEVENTER].municipality");
+  ASSERT_THAT(change.proofs, SizeIs(2));
+  ASSERT_TRUE(change.proofs[0].reading && change.proofs[1].reading);
+  EXPECT_THAT(change.proofs[0].reading->nl, HasSubstr("Deventer"));
+  EXPECT_EQ(change.proofs[0].before.outcome, Outcome::kRelease);
+  EXPECT_THAT(change.proofs[1].reading->nl, HasSubstr("Zwolle"));
+  EXPECT_EQ(change.proofs[1].after.outcome, Outcome::kRelease);
+  // No law asks where a housing corporation is.
+  PartijOf(after, "P_TWENTEBELT").set_municipality("Zwolle");
+  const Change none = ChangeAt(Reference(), after, "convenant.parties[P_TWENTEBELT].municipality");
+  EXPECT_THAT(none.proofs, IsEmpty());
+  EXPECT_THAT(none.without_effect, ElementsAre("P_TWENTEBELT"));
+}
+
+TEST(PartijDiffTest, WhatThePartijDoesInAHatAdmitsItsStaff) {
+  // A hat without grants of its own, in which the partij takes part; its portal staff is admitted
+  // by that as long as the partij holds the hat.
+  Documents before = Reference();
+  v1::Hat& idle = *before.convenant.add_hats();
+  idle = before.convenant.hats(0);
+  idle.set_id("ONGEBRUIKT");
+  const std::string staff = PartijOf(before, "P_RN").hats(0);
+  for (v1::Hat& hat : *before.convenant.mutable_hats()) {
+    if (hat.id() == staff) hat.set_staff_of_partij(true);
+  }
+  Documents after = before;
+  PartijOf(after, "P_RN").add_hats("ONGEBRUIKT");
+  const Change change = ChangeAt(before, after, "convenant.parties[P_RN].hats");
+  ASSERT_THAT(change.proofs, SizeIs(1));
+  ASSERT_TRUE(change.proofs[0].reading);
+  EXPECT_EQ(change.proofs[0].reading->en, "participation of P_RN as ONGEBRUIKT");
+  EXPECT_TRUE(IsAbout(change.proofs[0], "P_RN", staff));
+  EXPECT_EQ(change.proofs[0].before.code, Code::kNotParticipant);
+}
+
+TEST(PartijDiffTest, SeatsAreShown) {
+  Documents before = Reference();
+  Documents after = before;
+  std::string tafel;
+  std::string hat;
+  for (v1::Tafel& each : *after.convenant.mutable_tafels()) {
+    if (!Has(each.member_hats(), std::string("POLITIE")) || each.all_hats()) continue;
+    tafel = each.id();
+    auto& members = *each.mutable_member_hats();
+    members.erase(std::find(members.begin(), members.end(), "POLITIE"));
+    break;
+  }
+  ASSERT_FALSE(tafel.empty());
+  const Change change = ChangeAt(before, after, "convenant.tafels[" + tafel + "].member_hats");
+  ASSERT_FALSE(change.proofs.empty());
+  for (const auto& proof : change.proofs) {
+    EXPECT_EQ(proof.witness.request->tafel(), tafel);
+    EXPECT_EQ(proof.after.code, Code::kWrongTable);
+  }
+}
+
+TEST(PartijDiffTest, WhatOnlyPeopleReadChangesNoDecision) {
+  Documents after = Reference();
+  PartijOf(after, "P_GGD").set_nl("GGD IJsselland");
+  const Change change = ChangeAt(Reference(), after, "convenant.parties[P_GGD].nl");
+  EXPECT_TRUE(change.description);
+  EXPECT_THAT(RenderDifferences(DiffOf(Reference(), after), Language::kEnglish),
+              HasSubstr("no decision changes"));
+}
+
+// Another set of hats, another day, or another partij, at random.
+Documents WithOtherPartijen(Rng& rng, Documents documents) {
+  auto& convenant = documents.convenant;
+  const auto below = [&](int size) {
+    return static_cast<int>(rng() % static_cast<uint64_t>(size));
+  };
+  const int at = below(convenant.parties_size());
+  v1::Partij& partij = *convenant.mutable_parties(at);
+  switch (rng() % 5) {
+    case 0: {
+      const std::string& hat = convenant.hats(below(convenant.hats_size())).id();
+      if (!Has(partij.hats(), hat)) partij.add_hats(hat);
+      break;
+    }
+    case 1:
+      if (partij.hats_size() > 1)
+        partij.mutable_hats()->DeleteSubrange(below(partij.hats_size()), 1);
+      break;
+    case 2: {
+      v1::Partij other = partij;
+      other.set_id("P_NIEUW");
+      other.set_oin("00000099000000999000");
+      *convenant.add_parties() = other;
+      break;
+    }
+    case 3:
+      if (convenant.parties_size() > 1) convenant.mutable_parties()->DeleteSubrange(at, 1);
+      break;
+    default: {
+      const auto day = CivilDate::Parse(convenant.valid_from());
+      partij.set_acceded_on(day->AddDays(1 + below(400)).ToString());
+      break;
+    }
+  }
+  return documents;
+}
+
+// Asks everything under both: every hat of a partij that makes a release come or go is shown, and
+// of none that does is it said that nothing changes.
+void ExpectPartijenExact(const Documents& before, const Documents& after, Rng& rng, int& effects,
+                         int& idle) {
+  const auto old_policy = CompileOrDie(before);
+  const auto new_policy = CompileOrDie(after);
+  const PolicyDiff differences = DiffOf(before, after);
+  const std::string text = RenderDifferences(differences, Language::kEnglish);
+  std::vector<CivilDate> days = TurningDays({old_policy.get(), new_policy.get()});
+  while (days.size() > 4) days.erase(days.begin() + static_cast<int>(rng() % days.size()));
+  // Partij and hat that make the difference of a release, by what they are on that day.
+  std::set<std::pair<std::string, std::string>> found;
+  const auto stands = [](const Policy& policy, const std::string& partij, const std::string& hat,
+                         CivilDate day) {
+    const auto id = policy.FindPartij(partij);
+    const auto hat_id = policy.FindHat(hat);
+    return id && hat_id && policy.Holds(*id, *hat_id) && policy.StandingOf(*id, day).acceded;
+  };
+  ForEachQuestion({old_policy.get(), new_policy.get()}, days, {.max_conditions = 4}, rng,
+                  [&](const Point& point, const Way& holds) {
+                    const Witness witness = WitnessAt(point, holds);
+                    if (ReleaseAt(*old_policy, witness, point.day).released ==
+                        ReleaseAt(*new_policy, witness, point.day).released) {
+                      return;
+                    }
+                    for (const auto& side : {std::pair(point.acting_partij, point.acting_hat),
+                                             std::pair(point.source_partij, point.source_hat)}) {
+                      if (stands(*old_policy, side.first, side.second, point.day) !=
+                          stands(*new_policy, side.first, side.second, point.day)) {
+                        found.insert(side);
+                      }
+                    }
+                  });
+  std::set<std::pair<std::string, std::string>> shown;
+  for (const Change& change : differences.changes) {
+    if (change.where.rfind("convenant.parties[", 0) != 0 || change.description) continue;
+    const std::string partij = change.where.substr(18, change.where.find(']') - 18);
+    for (const Difference::Proof& proof : change.proofs) {
+      ExpectDecidedOtherwise(*old_policy, *new_policy, proof, text);
+      const v1::DecisionRequest& request = *proof.witness.request;
+      EXPECT_TRUE(request.partij() == partij || request.source().partij() == partij) << text;
+      shown.emplace(request.partij(), request.acting_hat());
+      shown.emplace(request.source().partij(), request.source().hat());
+    }
+    effects += static_cast<int>(change.proofs.size());
+    idle += static_cast<int>(change.without_effect.size());
+    for (const std::string& name : change.without_effect) {
+      for (const auto& [of, hat] : found) {
+        EXPECT_FALSE(of == partij && (name == hat || name == partij))
+            << of << " " << hat << " changes releases, but\n"
+            << text;
+      }
+    }
+    // One witness is enough for a day; hats have one each.
+    if (change.where.find("].acceded_on") != std::string::npos && !change.proofs.empty()) {
+      for (const auto& [of, hat] : found) {
+        if (of == partij) shown.emplace(of, hat);
+      }
+    }
+  }
+  for (const auto& [partij, hat] : found)
+    EXPECT_TRUE(shown.count({partij, hat}) != 0) << partij << " " << hat << " is not in\n" << text;
+}
+
+TEST(PartijDiffPropertyTest, ShowsWhatAskingEverythingFinds) {
+  int effects = 0;
+  int idle = 0;
+  const int pairs = Pairs(24);
+  for (int seed = 0; seed < pairs; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(static_cast<uint64_t>(seed) + 7000);
+    const Documents before = policy_oracle::RandomPolicy(rng, 1 + seed % 3);
+    const Documents after = WithOtherPartijen(rng, before);
+    if (CompileDocuments(after) == nullptr) continue;
+    ExpectPartijenExact(before, after, rng, effects, idle);
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(effects, pairs / 8) << "the mutations change too little to test anything";
+  EXPECT_GT(idle, 0) << "nothing was said to be without effect";
+}
 
 TEST(DiffTest, PartijenExclusionsAndRetentionAreCompared) {
   Documents after = Reference();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <map>
 #include <set>
 #include <tuple>
@@ -404,7 +405,21 @@ class DocumentComparison {
 
  private:
   void Report(const std::string& where, std::string before, std::string after) {
-    if (before != after) changes_.push_back({where, std::move(before), std::move(after), {}});
+    if (before == after) return;
+    Change change;
+    change.where = where;
+    change.before = std::move(before);
+    change.after = std::move(after);
+    change.description = IsDescription(where);
+    changes_.push_back(std::move(change));
+  }
+
+  // What the engine does not read: texts for people and where they come from, and the number by
+  // which a certificate names a partij.
+  static bool IsDescription(const std::string& where) {
+    static const std::set<std::string, std::less<>> names = {
+        "nl", "en", "provenance", "confidence", "citation", "law_version", "version", "oin"};
+    return names.count(where.substr(where.rfind('.') + 1)) != 0;
   }
 
   static std::string Names(const Message& message, const FieldDescriptor& field) {
@@ -547,6 +562,25 @@ class Comparison {
     return std::nullopt;
   }
 
+  // The requests that a change of a partij, of its hats or its days, of a hat, or of a tafel and
+  // its seats makes come out otherwise. `releases` are the differences of Run().
+  void Prove(const std::vector<Difference>& releases, Change& change) {
+    const std::string part = change.where.substr(change.where.find(']') + 1);
+    if (const auto partij = ElementOf(change.where, "convenant.parties")) {
+      if (part.empty() || part == ".hats") return ProveHats(*partij, change);
+      if (part == ".acceded_on" || part == ".left_on")
+        return ProveDays(*partij, part == ".acceded_on", change);
+      if (part == ".municipality") return ProveMunicipality(*partij, change);
+    }
+    if (const auto hat = ElementOf(change.where, "convenant.hats"); hat && part.empty())
+      return Add(AnyOf({.hat = *hat}), *hat, change);
+    if (const auto tafel = ElementOf(change.where, "convenant.tafels")) {
+      if (part.empty()) return Add(AnyOf({.tafel = *tafel}), *tafel, change);
+      if (part == ".member_hats" || part == ".guest_hats" || part == ".all_hats")
+        return ProveSeats(*tafel, releases, change);
+    }
+  }
+
  private:
   struct Own {
     std::vector<TafelId> tafels;
@@ -564,10 +598,21 @@ class Comparison {
     std::vector<Region> places;
   };
 
+  // What a route has to be about: a hat, of whoever asks or of the source, and a tafel. Empty: any.
+  struct About {
+    std::string hat{};
+    std::string tafel{};
+  };
+
   // The first proof that `prove` makes of a route of one of the policies.
   template <typename Prove>
-  std::optional<Difference::Proof> FirstRoute(bool of_before, const Prove& prove) {
+  std::optional<Difference::Proof> FirstRoute(bool of_before, const Prove& prove,
+                                              const About& about = {}) {
     const Space& space = of_before ? before_ : after_;
+    const auto only_hat = space.policy().FindHat(about.hat);
+    const auto only_tafel = space.policy().FindTafel(about.tafel);
+    if ((!about.hat.empty() && !only_hat) || (!about.tafel.empty() && !only_tafel))
+      return std::nullopt;
     std::vector<Route> routes;
     const size_t hats = space.compiled().hat.size();
     for (size_t t = 0; t < space.compiled().tafel.size(); ++t) {
@@ -576,6 +621,10 @@ class Comparison {
           const TafelId tafel(static_cast<uint16_t>(t));
           const HatId acting(static_cast<uint16_t>(a));
           const HatId source(static_cast<uint16_t>(b));
+          if ((only_tafel && tafel != *only_tafel) ||
+              (only_hat && acting != *only_hat && source != *only_hat)) {
+            continue;
+          }
           space.Routes(tafel, acting, source, routes);
           const Place at{space.Tafel(tafel), space.Hat(acting), space.Hat(source)};
           for (const Route& route : routes) {
@@ -585,6 +634,222 @@ class Comparison {
       }
     }
     return std::nullopt;
+  }
+
+  // ---- Partijen, hats and seats ----
+
+  static bool Released(const Difference::Answer& answer) {
+    return answer.well_formed && answer.outcome == Outcome::kRelease;
+  }
+
+  static void Add(std::vector<Difference::Proof> proofs, const std::string& what, Change& change) {
+    if (proofs.empty()) change.without_effect.push_back(what);
+    for (Difference::Proof& proof : proofs) change.proofs.push_back(std::move(proof));
+  }
+
+  // Requests about it that one policy releases and the other does not: in each direction the first.
+  std::vector<Difference::Proof> AnyOf(const About& about) {
+    std::vector<Difference::Proof> proofs;
+    for (const bool by_before : {true, false}) {
+      const auto differs = [&](const Place& at, const Route& route) {
+        auto proof = ProofOf(at.tafel, at.acting, at.source, route.box, route.needs, by_before, {});
+        if (proof && Released(proof->before) == Released(proof->after)) proof.reset();
+        return proof;
+      };
+      if (auto proof = FirstRoute(by_before, differs, about)) proofs.push_back(*std::move(proof));
+    }
+    return proofs;
+  }
+
+  // A partij in a hat, and what makes the difference: what the one policy has to say of the day and
+  // the other not.
+  struct Changed {
+    std::string partij{};
+    std::string hat{};
+    // Whether the partij, on these days in the releasing and in the other policy, is there in the
+    // one way and not in the other.
+    std::function<bool(bool by_before, int32_t here, int32_t there)> differs{};
+  };
+
+  // A request by the partij in the hat, or to it, that one policy releases and the other does not
+  // because of the difference. With `reading`: because it reads a record otherwise.
+  using ReadingOfRoute = std::function<std::optional<Difference::Reading>(bool by_before, bool asks,
+                                                                          const Route& route)>;
+  std::optional<Difference::Proof> ProofOfPartij(const Changed& changed, bool by_before,
+                                                 const ReadingOfRoute& reading_of = {}) {
+    const Space& here = by_before ? before_ : after_;
+    const auto partij = here.policy().FindPartij(changed.partij);
+    const auto hat = names_.hats.Find(changed.hat);
+    if (!partij || !hat) return std::nullopt;
+    const auto prove = [&](const Place& at, const Route& route) {
+      std::optional<Difference::Proof> proof;
+      for (const bool asks : {true, false}) {
+        if (proof || (asks ? at.acting : at.source) != *hat) continue;
+        std::optional<Difference::Reading> reading;
+        if (reading_of) {
+          reading = reading_of(by_before, asks, route);
+          if (!reading) continue;
+        }
+        const auto wanted = [&](const Actors& actors, int32_t day_there) {
+          return (asks ? actors.acting : actors.source) == *partij &&
+                 changed.differs(by_before, actors.day, day_there);
+        };
+        proof = ProofOf(at.tafel, at.acting, at.source, route.box, route.needs, by_before, {},
+                        reading ? &*reading : nullptr, wanted);
+        if (proof && Released(proof->before) == Released(proof->after)) proof.reset();
+      }
+      return proof;
+    };
+    return FirstRoute(by_before, prove, {.hat = changed.hat});
+  }
+
+  static const v1::Partij* Find(const Policy& policy, const std::string& partij) {
+    for (const v1::Partij& each : policy.convenant().parties()) {
+      if (each.id() == partij) return &each;
+    }
+    return nullptr;
+  }
+  static std::vector<std::string> HatsOf(const Policy& policy, const std::string& partij) {
+    const v1::Partij* found = Find(policy, partij);
+    if (found == nullptr) return {};
+    return {found->hats().begin(), found->hats().end()};
+  }
+  static bool Holds(const Policy& policy, const std::string& partij, const std::string& hat) {
+    const auto partij_id = policy.FindPartij(partij);
+    const auto hat_id = policy.FindHat(hat);
+    return partij_id && hat_id && policy.Holds(*partij_id, *hat_id);
+  }
+
+  // A partij with other hats, or one that is there in one policy only.
+  void ProveHats(const std::string& partij, Change& change) {
+    for (const bool by_before : {true, false}) {
+      const Policy& here = (by_before ? before_ : after_).policy();
+      const Policy& there = (by_before ? after_ : before_).policy();
+      for (const std::string& hat : HatsOf(here, partij)) {
+        if (Holds(there, partij, hat)) continue;
+        std::vector<Difference::Proof> proofs;
+        const Changed changed{partij, hat, [](bool, int32_t, int32_t) { return true; }};
+        auto proof = ProofOfPartij(changed, by_before);
+        if (!proof) proof = ProofOfStaff(partij, hat, by_before);
+        if (proof) proofs.push_back(*std::move(proof));
+        Add(std::move(proofs), hat, change);
+      }
+    }
+  }
+
+  // What is recorded of a partij in a hat that it holds admits its staff too.
+  std::optional<Difference::Proof> ProofOfStaff(const std::string& partij, const std::string& hat,
+                                                bool by_before) {
+    constexpr CircumstanceSet kActing = Bit(Circumstance::kActingPartijTakesPartSector) |
+                                        Bit(Circumstance::kActingPartijTakesPartWams) |
+                                        Bit(Circumstance::kActingPartijTakesPartWgs);
+    constexpr CircumstanceSet kSource = Bit(Circumstance::kSourcePartijTakesPartSector) |
+                                        Bit(Circumstance::kSourcePartijTakesPartWams) |
+                                        Bit(Circumstance::kSourcePartijTakesPartWgs);
+    const Policy& here = (by_before ? before_ : after_).policy();
+    const Policy& there = (by_before ? after_ : before_).policy();
+    for (const std::string& staff : HatsOf(here, partij)) {
+      if (staff == hat || !Holds(there, partij, staff)) continue;
+      const Changed changed{partij, staff, [](bool, int32_t, int32_t) { return true; }};
+      const auto participation = [&](bool, bool asks, const Route& route) {
+        std::optional<Difference::Reading> reading;
+        const CircumstanceSet by_partij = route.needs.circumstances & (asks ? kActing : kSource);
+        if (by_partij == 0) return reading;
+        reading.emplace();
+        reading->circumstances = by_partij;
+        reading->nl = absl::StrCat("deelname van ", partij, " als ", hat);
+        reading->en = absl::StrCat("participation of ", partij, " as ", hat);
+        return reading;
+      };
+      if (auto proof = ProofOfPartij(changed, by_before, participation)) return proof;
+    }
+    return std::nullopt;
+  }
+
+  // Another first or last day.
+  void ProveDays(const std::string& partij, bool first_day, Change& change) {
+    std::vector<Difference::Proof> proofs;
+    for (const bool by_before : {true, false}) {
+      const Policy& here = (by_before ? before_ : after_).policy();
+      const Policy& there = (by_before ? after_ : before_).policy();
+      const CompiledPartij& days = there.compiled().partij[there.FindPartij(partij)->index()];
+      const auto outside = [&](bool, int32_t, int32_t day) {
+        return first_day ? day < days.acceded : day > days.left;
+      };
+      for (const std::string& hat : HatsOf(here, partij)) {
+        if (!Holds(there, partij, hat)) continue;
+        if (auto proof = ProofOfPartij({partij, hat, outside}, by_before)) {
+          proofs.push_back(*std::move(proof));
+          break;
+        }
+      }
+    }
+    Add(std::move(proofs), partij, change);
+  }
+
+  // Another municipality: what is recorded of the same municipality is true of the partij in one
+  // policy only.
+  void ProveMunicipality(const std::string& partij, Change& change) {
+    std::vector<Difference::Proof> proofs;
+    for (const bool by_before : {true, false}) {
+      const Space& here = by_before ? before_ : after_;
+      const std::string municipality = Find(here.policy(), partij)->municipality();
+      if (municipality.empty()) continue;
+      for (const std::string& hat : HatsOf(here.policy(), partij)) {
+        const bool mayor =
+            here.compiled().hat[here.policy().FindHat(hat)->index()].wvggz == v1::Hat::BURGEMEESTER;
+        const auto recorded = [&](bool, bool asks, const Route& route) {
+          std::optional<Difference::Reading> reading;
+          constexpr ConditionSet kDetention = Bit(Condition::kGemeenteVoorOfNaDetentie);
+          constexpr ConditionSet kWvggz = Bit(Condition::kStriktNoodzakelijkWvggz);
+          if (asks && (route.needs.conditions & kDetention) != 0) {
+            reading.emplace();
+            reading->conditions = kDetention;
+            reading->nl = absl::StrCat("voor detentie woonachtig in ", municipality);
+            reading->en = absl::StrCat("living in ", municipality, " before detention");
+          } else if (mayor && (route.needs.conditions & kWvggz) != 0) {
+            reading.emplace();
+            reading->conditions = kWvggz;
+            reading->nl = absl::StrCat("een casus van ", municipality);
+            reading->en = absl::StrCat("a casus of ", municipality);
+          }
+          return reading;
+        };
+        const Changed changed{partij, hat, [](bool, int32_t, int32_t) { return true; }};
+        if (auto proof = ProofOfPartij(changed, by_before, recorded)) {
+          proofs.push_back(*std::move(proof));
+          break;
+        }
+      }
+    }
+    Add(std::move(proofs), partij, change);
+  }
+
+  // Hats with another seat at a tafel.
+  void ProveSeats(const std::string& tafel, const std::vector<Difference>& releases,
+                  Change& change) {
+    const auto seat = [&](const Policy& policy, const std::string& hat) {
+      const auto tafel_id = policy.FindTafel(tafel);
+      const auto hat_id = policy.FindHat(hat);
+      return tafel_id && hat_id ? policy.SeatAt(*tafel_id, *hat_id) : Policy::Seat::kNone;
+    };
+    for (const std::string& hat : names_.hats.names) {
+      const Policy::Seat before = seat(before_.policy(), hat);
+      const Policy::Seat after = seat(after_.policy(), hat);
+      if (before == after) continue;
+      std::vector<Difference::Proof> proofs = AnyOf({.hat = hat, .tafel = tafel});
+      // From member to guest or back: what is asked more, or less, is a difference of releases.
+      for (const Difference& difference : releases) {
+        for (const Difference::Proof& proof : difference.proofs) {
+          const v1::DecisionRequest& request = *proof.witness.request;
+          if (proofs.empty() && request.tafel() == tafel &&
+              (request.acting_hat() == hat || request.source().hat() == hat)) {
+            proofs.push_back(proof);
+          }
+        }
+      }
+      Add(std::move(proofs), hat, change);
+    }
   }
 
   // The proof that `meaning` makes of a route, if it makes one.
@@ -810,20 +1075,36 @@ class Comparison {
     return proof;
   }
 
+  // Which partijen, on a day and that of the other policy, will do.
+  using WantedActors = std::function<bool(const Actors& actors, int32_t day_there)>;
   std::optional<Difference::Proof> ProofOf(TafelId tafel, HatId acting, HatId source,
                                            const Box& box, const Needs& needs,
                                            bool released_by_before, const FieldSet& others,
-                                           const Difference::Reading* reading = nullptr) {
+                                           const Difference::Reading* reading = nullptr,
+                                           const WantedActors& wanted = {}) {
     const Space& releasing = released_by_before ? before_ : after_;
     const Space& other = released_by_before ? after_ : before_;
     const Own& own = released_by_before ? own_before_ : own_after_;
-    const auto period = static_cast<size_t>(std::countr_zero(box.periods));
-    const auto actors = releasing.FindActors(own.hats[acting.index()], own.hats[source.index()],
-                                             period, needs, &other.policy());
+    const auto day_there = [&](size_t period, int32_t day) {
+      return releasing.periods() == other.periods() ? day : other.periods()[period].from;
+    };
+    std::optional<Actors> actors;
+    int32_t other_day = 0;
+    for (Mask rest = box.periods; rest != 0 && !actors; rest &= rest - 1) {
+      const auto period = static_cast<size_t>(std::countr_zero(rest));
+      const HatId own_acting = own.hats[acting.index()];
+      const HatId own_source = own.hats[source.index()];
+      if (wanted) {
+        actors = releasing.FindActorsWhere(
+            own_acting, own_source, period, needs,
+            [&](const Actors& each) { return wanted(each, day_there(period, each.day)); });
+      } else {
+        actors = releasing.FindActors(own_acting, own_source, period, needs, &other.policy());
+      }
+      if (actors) other_day = day_there(period, actors->day);
+    }
     if (!actors) return std::nullopt;
     Difference::Proof proof;
-    const int32_t other_day =
-        releasing.periods() == other.periods() ? actors->day : other.periods()[period].from;
     proof.day_before = CivilDate::FromDays(released_by_before ? actors->day : other_day);
     proof.day_after = CivilDate::FromDays(released_by_before ? other_day : actors->day);
     proof.witness.holds = WayOf(needs, 0);
@@ -923,17 +1204,20 @@ absl::StatusOr<PolicyDiff> Diff(const Policy& before, const Policy& after,
   comparison.Compare("convenant", before.convenant(), after.convenant());
   comparison.Compare("switches", before.switches(), after.switches());
   for (Change& change : out.changes) {
-    if (const auto meanings = MeaningsOf(change.where, old_policy, new_policy); !meanings.empty())
-      change.proof = whole.AnyReading(meanings);
+    whole.Prove(out.releases, change);
+    if (const auto meanings = MeaningsOf(change.where, old_policy, new_policy); !meanings.empty()) {
+      if (auto proof = whole.AnyReading(meanings)) change.proofs.push_back(*std::move(proof));
+    }
     const bool start = change.where == "convenant.valid_from";
     if (!start && change.where != "convenant.valid_until") continue;
     for (const bool by_before : {true, false}) {
       const auto day = by_before ? DayOutside(old_policy, new_policy, start)
                                  : DayOutside(new_policy, old_policy, start);
-      if (!day || change.proof) continue;
+      if (!day || !change.proofs.empty()) continue;
       const std::vector<Days> one_day = {{*day, *day}};
-      change.proof =
+      auto proof =
           Comparison(before, after, options, *names, one_day, one_day).AnyRelease(by_before);
+      if (proof) change.proofs.push_back(*std::move(proof));
     }
   }
   return out;
@@ -1049,7 +1333,12 @@ std::string RenderDifferences(const PolicyDiff& differences, Language language) 
     absl::StrAppend(&out, change.where, ": ",
                     change.before.empty() ? say("(niets)", "(nothing)") : change.before, " -> ",
                     change.after.empty() ? say("(niets)", "(nothing)") : change.after, "\n");
-    if (change.proof) proof_text(*change.proof);
+    for (const Difference::Proof& proof : change.proofs) proof_text(proof);
+    const absl::string_view nothing = say("geen besluit verandert", "no decision changes");
+    if (change.description) absl::StrAppend(&out, "  ", nothing, "\n");
+    if (!change.without_effect.empty()) {
+      absl::StrAppend(&out, "  ", absl::StrJoin(change.without_effect, ", "), ": ", nothing, "\n");
+    }
   }
   return out;
 }

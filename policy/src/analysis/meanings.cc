@@ -18,13 +18,6 @@
 namespace sluis::policy {
 namespace {
 
-// "statute.age_rules[AG_KIND].to_age" -> "AG_KIND", when it starts with "statute.age_rules[".
-std::optional<std::string> ElementOf(const std::string& where, absl::string_view list) {
-  if (!absl::StartsWith(where, absl::StrCat(list, "["))) return std::nullopt;
-  const size_t begin = list.size() + 1;
-  return where.substr(begin, where.find(']') - begin);
-}
-
 // ---- Numbers that the law gives to conditions ----
 
 struct TermMeaning {
@@ -328,6 +321,12 @@ void AddRetention(const std::string& id, const Compiled& before, const Compiled&
 }
 
 }  // namespace
+
+std::optional<std::string> ElementOf(const std::string& where, std::string_view list) {
+  const std::string prefix = absl::StrCat(ToAbsl(list), "[");
+  if (!absl::StartsWith(where, prefix)) return std::nullopt;
+  return where.substr(prefix.size(), where.find(']') - prefix.size());
+}
 
 std::vector<Meaning> MeaningsOf(const std::string& where, const Compiled& before,
                                 const Compiled& after) {

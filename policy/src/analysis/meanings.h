@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "../engine/compiled.h"
@@ -30,6 +32,10 @@ struct Meaning {
   std::string nl{};
   std::string en{};
 };
+
+// The element that a change is about: "AG_KIND" for "statute.age_rules[AG_KIND].to_age" and the
+// list "statute.age_rules".
+std::optional<std::string> ElementOf(const std::string& where, std::string_view list);
 
 // Records that a change of the element `where` ("statute.terms.police_years") has read otherwise:
 // for every direction at least one, if there is any. None for elements that are no meaning.

@@ -85,10 +85,17 @@ struct Change {
   std::string where;   // "convenant.parties[P_ALMELO].hats"
   std::string before;  // empty: was not there
   std::string after;   // empty: is no more
-  // For the validity of the convenant: a request that it decides about. For what a condition or a
-  // term means (ages, secrecy, terms, retention): a request about which the same record decides
-  // otherwise, where there is one.
-  std::optional<Difference::Proof> proof{};
+  // Requests that are decided otherwise. For the validity of the convenant: one that it decides
+  // about. For what a condition or a term means (ages, secrecy, terms, retention): one about which
+  // the same record decides otherwise, where there is one. For a partij, its hats and its days, for
+  // a hat and for the seats of a tafel: one for every hat of which something is released by one
+  // policy and not by the other.
+  std::vector<Difference::Proof> proofs{};
+  // The hats of the same (or the partij itself, for its days and its municipality) of which it has
+  // been worked out that no request is released by one policy and not by the other because of it.
+  std::vector<std::string> without_effect{};
+  // What is only read by people.
+  bool description = false;
 };
 
 struct PolicyDiff {
