@@ -60,7 +60,11 @@ absl::Status SequenceTracker::Take(uint64_t number, uint64_t floor) {
   }
   if (number <= floor) return Repeated(number);
   if (number > newest_) {
-    if (number > newest_ + 1) Miss(newest_ + 1, number - 1);
+    if (number > newest_ + 1) {
+      Miss(newest_ + 1, number - 1);
+      // Whose they are cannot be said.
+      if (newest_ == torn_off_) missing_[newest_ + 1].judged = true;
+    }
     newest_ = number;
   } else if (number < first_) {
     // Calls that began before the first answer came.
@@ -109,6 +113,17 @@ absl::Status SequenceTracker::End(Ticket ticket, const Ending& ending) {
 void SequenceTracker::Seen(uint64_t number) {
   const MutexLock lock(mutex_);
   Fill(number);
+}
+
+void SequenceTracker::Restore(uint64_t newest, bool complete) {
+  const MutexLock lock(mutex_);
+  first_ = newest_ = newest;
+  torn_off_ = complete ? 0 : newest;
+}
+
+SequenceTracker::Standing SequenceTracker::standing() const {
+  const MutexLock lock(mutex_);
+  return {newest_, under_way_.empty() && excused_ == 0 && (torn_off_ == 0 || newest_ > torn_off_)};
 }
 
 SequenceReport SequenceTracker::Report() const {

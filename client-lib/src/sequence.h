@@ -47,6 +47,17 @@ class SequenceTracker {
   // An entry of an earlier call.
   void Seen(uint64_t number);
 
+  // The newest number of an earlier life of this client, before the first Begin(). `complete`: that
+  // life ended when nothing was under way, and knew of every entry that it made. Otherwise it may
+  // have made those that are missing next.
+  void Restore(uint64_t newest, bool complete);
+  // What to restore later.
+  struct Standing {
+    uint64_t newest = 0;  // 0: none yet
+    bool complete = false;
+  };
+  [[nodiscard]] Standing standing() const;
+
   [[nodiscard]] SequenceReport Report() const;
 
  private:
@@ -71,6 +82,8 @@ class SequenceTracker {
   uint64_t first_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t newest_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t excused_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of an earlier life that did not know of all its entries; 0 without.
+  uint64_t torn_off_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, Range> missing_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <utility>
 
@@ -75,6 +76,35 @@ bool IsDelivery(const audit::Leaf& leaf) {
          leaf.kind == log::v1::EventKind::NOT_DELIVERED;
 }
 
+// Whether the broker may have made this entry of an answer, or of its second part.
+absl::Status CheckEntry(const audit::Leaf& leaf, bool delivery) {
+  // Bytes of one kind of answer could be read as those of the other.
+  if (IsDelivery(leaf) != delivery || leaf.kind == log::v1::EventKind::CALL_REJECTED)
+    return DataLoss("RECEIPT_KIND", "the entry is one of another kind");
+  // Else a broker could keep what it does in our name out of our count.
+  if (leaf.partij_seq == 0) return DataLoss("RECEIPT_KIND", "the entry is none of ours");
+  return absl::OkStatus();
+}
+
+// Whether the broker may have made this entry of this error. The log does not show us which error
+// an entry is about, so whatever else it shows has to fit.
+absl::Status CheckEntryOfError(const audit::Leaf& leaf, const absl::Status& error) {
+  const std::string reason = ReasonOf(error);
+  const bool unread = leaf.request == audit::Digest();
+  if (unread && reason != "NOT_A_PARTIJ" && reason != "MALFORMED" && reason != "TOO_LARGE")
+    return DataLoss("RECEIPT_REQUEST", "the entry is about no request that could be read");
+  const bool fits =
+      unread ? leaf.kind == log::v1::EventKind::CALL_REJECTED
+             : leaf.kind != log::v1::EventKind::DELIVERED &&
+                   leaf.kind != log::v1::EventKind::CALL_REPEATED &&
+                   (leaf.kind == log::v1::EventKind::NOT_DELIVERED) == (reason == "NOT_DELIVERED");
+  if (!fits) return DataLoss("RECEIPT_KIND", "the entry is one of another kind");
+  // Whom the broker does not know has no numbers, and is not read. All others are counted.
+  if ((leaf.partij_seq == 0) != (unread && reason == "NOT_A_PARTIJ"))
+    return DataLoss("RECEIPT_KIND", "the entry is none of ours");
+  return absl::OkStatus();
+}
+
 uint64_t SizeIn(const absl::Status& needed, const char* key) {
   const auto metadata = MetadataOf(needed);
   const auto found = metadata.find(key);
@@ -95,6 +125,31 @@ absl::Status Explained(absl::Status status, bool test_data_only) {
       "origin", origin->second);
 }
 
+// The file of numbers: "42 open", or "42 complete" when the client ended and knew of all its
+// entries.
+constexpr std::string_view kOpen = " open\n";
+constexpr std::string_view kComplete = " complete\n";
+
+std::string WriteStanding(const SequenceTracker::Standing& standing) {
+  return std::to_string(standing.newest) + std::string(standing.complete ? kComplete : kOpen);
+}
+
+std::optional<SequenceTracker::Standing> ReadStanding(std::string_view text) {
+  const size_t end = text.find(' ');
+  if (end == std::string_view::npos) return std::nullopt;
+  SequenceTracker::Standing standing;
+  const auto [at, error] = std::from_chars(text.data(), text.data() + end, standing.newest);
+  if (error != std::errc() || at != text.data() + end) return std::nullopt;
+  standing.complete = text.substr(end) == kComplete;
+  if (!standing.complete && text.substr(end) != kOpen) return std::nullopt;
+  return standing;
+}
+
+// An end comes after the open state of the same number.
+uint64_t OrderOf(const SequenceTracker::Standing& standing) {
+  return standing.newest * 2 + (standing.complete ? 1 : 0);
+}
+
 }  // namespace
 
 Session::Session(std::unique_ptr<Transport> transport, SessionOptions options)
@@ -106,9 +161,14 @@ Session::Session(std::unique_ptr<Transport> transport, SessionOptions options)
 Session::~Session() {
   const MutexLock lock(mutex_);
   while (under_way_ > 0) all_ended_.Wait(mutex_);
+  const auto standing = sequence_.standing();
+  // Where others make entries as well, no end of ours says anything.
+  if (numbers_ != nullptr && standing.complete && standing.newest > 0 &&
+      options_.sequence == Sequence::kOnlyClient)
+    numbers_->Offer(OrderOf(standing), WriteStanding(standing));
 }
 
-absl::Status Session::OpenState(const std::string& path) {
+absl::Status Session::OpenState(const std::string& path, const std::string& numbers) {
   SLUIS_ASSIGN_OR_RETURN(const auto stored, ReadWholeFile(path));
   if (stored) {
     if (const absl::Status restored = verifier_.Restore(*stored); !restored.ok()) {
@@ -130,10 +190,42 @@ absl::Status Session::OpenState(const std::string& path) {
         if (!head.ok()) return std::nullopt;
         return head->size;
       });
+  return numbers.empty() ? absl::OkStatus() : OpenNumbers(numbers, stored.has_value());
+}
+
+absl::Status Session::OpenNumbers(const std::string& path, bool same_log) {
+  SLUIS_ASSIGN_OR_RETURN(const auto stored, ReadWholeFile(path));
+  SequenceTracker::Standing standing;
+  if (stored && same_log) {
+    const auto read = ReadStanding(*stored);
+    if (!read) {
+      return WithMetadata(
+          WithMetadata(DataLoss("STATE_FILE_INVALID",
+                                path + " does not hold the number of our newest entry: it was "
+                                       "damaged. Without it nobody sees what was done in our name "
+                                       "since: find out before you remove it"),
+                       "file", path),
+          "problem", "NUMBER_MALFORMED");
+    }
+    standing = *read;
+    if (standing.newest > 0) sequence_.Restore(standing.newest, standing.complete);
+  }
+  // Before the first call: if we do not come to our end, nobody may take this for one.
+  standing.complete = false;
+  if (const std::string open = WriteStanding(standing); stored != open)
+    SLUIS_RETURN_IF_ERROR(ReplaceFile(path, open));
+  numbers_ = std::make_unique<StateFile>(path, [](std::string_view text) {
+    const auto found = ReadStanding(text);
+    return found ? std::optional(OrderOf(*found)) : std::nullopt;
+  });
   return absl::OkStatus();
 }
 
-absl::Status Session::Flush() { return state_ == nullptr ? absl::OkStatus() : state_->Flush(); }
+absl::Status Session::Flush() {
+  absl::Status flushed = state_ == nullptr ? absl::OkStatus() : state_->Flush();
+  if (numbers_ != nullptr) flushed.Update(numbers_->Flush());
+  return flushed;
+}
 
 void Session::Keep() {
   if (state_ == nullptr) return;
@@ -141,6 +233,10 @@ void Session::Keep() {
   auto checkpoint = verifier_.trusted();
   // Two looks: at worst the size is that of an older checkpoint, and the next call keeps this one.
   if (head && checkpoint) state_->Offer(head->size, *std::move(checkpoint));
+  if (numbers_ == nullptr) return;
+  SequenceTracker::Standing standing = sequence_.standing();
+  standing.complete = false;
+  if (standing.newest > 0) numbers_->Offer(OrderOf(standing), WriteStanding(standing));
 }
 
 void Session::Ended() {
@@ -260,10 +356,9 @@ void Session::VerifyOne(const CallPtr& call, std::vector<CallPtr>& helped) {
       return Finish(call,
                     Explained(verified.status(), options_.origin.find(' ') != std::string::npos));
     }
-    // Bytes of one kind of answer could be read as those of the other.
-    if (call->error.ok() && IsDelivery(verified->leaf) != check.delivery) {
-      return Finish(call, DataLoss("RECEIPT_KIND", "the entry is one of another kind"));
-    }
+    const absl::Status fits = call->error.ok() ? CheckEntry(verified->leaf, check.delivery)
+                                               : CheckEntryOfError(verified->leaf, call->error);
+    if (!fits.ok()) return Finish(call, fits);
     Entry entry;
     entry.index = verified->index;
     entry.event_id = verified->leaf.event_id;

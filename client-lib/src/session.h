@@ -63,9 +63,11 @@ class Session {
   ~Session();
 
   // Starts from the checkpoint in the file, and keeps the newest one there. To be called before any
-  // other. DATA_LOSS / STATE_FILE_INVALID when the file holds something else;
-  // PERMISSION_DENIED / FILE_UNREADABLE.
-  absl::Status OpenState(const std::string& path);
+  // other. `numbers` is the file for the numbers of our entries; empty: none is kept. They are
+  // those of this log, and so are of no use without its checkpoint. DATA_LOSS / STATE_FILE_INVALID
+  // when a file holds something else; PERMISSION_DENIED / FILE_UNREADABLE; UNAVAILABLE /
+  // STATE_FILE_UNWRITABLE.
+  absl::Status OpenState(const std::string& path, const std::string& numbers = "");
 
   void Call(Ask ask, Done done);
   absl::StatusOr<std::unique_ptr<Answer>> CallAndWait(Ask ask);
@@ -131,6 +133,7 @@ class Session {
                   std::function<void(absl::StatusOr<std::vector<audit::Digest>>)> done);
   absl::Status Extend(std::string_view checkpoint, uint64_t old_size, uint64_t new_size,
                       const std::vector<audit::Digest>& proof);
+  absl::Status OpenNumbers(const std::string& path, bool same_log);
   void Keep();
   void Ended();
 
@@ -138,6 +141,7 @@ class Session {
   audit::ReceiptVerifier verifier_;
   SequenceTracker sequence_;
   std::unique_ptr<StateFile> state_;
+  std::unique_ptr<StateFile> numbers_;
 
   Mutex mutex_;
   CondVar all_ended_;

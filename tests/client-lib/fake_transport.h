@@ -75,11 +75,12 @@ class WireTransport final : public internal::Transport {
 };
 
 inline absl::StatusOr<Client> MakeClient(Wire& wire, internal::SessionOptions options,
-                                         const std::string& state_file = "") {
+                                         const std::string& state_file = "",
+                                         const std::string& numbers = "") {
   auto session = std::make_unique<internal::Session>(std::make_unique<WireTransport>(wire),
                                                      std::move(options));
   if (!state_file.empty()) {
-    if (absl::Status opened = session->OpenState(state_file); !opened.ok()) return opened;
+    if (absl::Status opened = session->OpenState(state_file, numbers); !opened.ok()) return opened;
   }
   return ClientMaker::Make(std::move(session));
 }

@@ -134,5 +134,53 @@ TEST(SharedSequenceTest, GapsAreNormalAndRepeatsAreNot) {
   EXPECT_THAT(Call(tracker, 9), IsError(absl::StatusCode::kDataLoss, "SEQUENCE_REPEATED"));
 }
 
+// ---- Another life ----
+
+TEST_F(SequenceTest, AnEntryWhileNobodyRanIsSeen) {
+  tracker_.Restore(42, /*complete=*/true);
+  const absl::Status gap = Call(tracker_, 44);
+  EXPECT_THAT(gap, IsError(absl::StatusCode::kDataLoss, "SEQUENCE_GAP"));
+  EXPECT_EQ(MetadataOf(gap)["missing"], "43");
+  EXPECT_THAT(Call(tracker_, 45), IsOk());
+}
+
+TEST_F(SequenceTest, WhatFollowsTheLastLifeIsFine) {
+  tracker_.Restore(42, /*complete=*/true);
+  EXPECT_THAT(Call(tracker_, 43), IsOk());
+  EXPECT_THAT(tracker_.Report().missing, IsEmpty());
+}
+
+TEST_F(SequenceTest, ANumberOfAnEarlierLifeIsARepeat) {
+  for (const bool complete : {true, false}) {
+    SequenceTracker tracker(Sequence::kSharedByMore);
+    tracker.Restore(42, complete);
+    EXPECT_THAT(Call(tracker, 42), IsError(absl::StatusCode::kDataLoss, "SEQUENCE_REPEATED"));
+    EXPECT_THAT(Call(tracker, 7), IsError(absl::StatusCode::kDataLoss, "SEQUENCE_REPEATED"));
+  }
+}
+
+TEST_F(SequenceTest, ALifeThatWasTornOffExplainsTheNextGapOnly) {
+  tracker_.Restore(42, /*complete=*/false);
+  EXPECT_THAT(Call(tracker_, 45), IsOk());
+  EXPECT_THAT(tracker_.Report().missing, ElementsAre(43, 44));
+  EXPECT_THAT(Call(tracker_, 47), IsError(absl::StatusCode::kDataLoss, "SEQUENCE_GAP"));
+}
+
+TEST_F(SequenceTest, ALifeIsCompleteWhenEveryCallEndedAndWasHeard) {
+  EXPECT_EQ(tracker_.standing().newest, 0U);
+  EXPECT_THAT(Call(tracker_, 1), IsOk());
+  EXPECT_EQ(tracker_.standing().newest, 1U);
+  EXPECT_TRUE(tracker_.standing().complete);
+  const auto call = tracker_.Begin();
+  EXPECT_FALSE(tracker_.standing().complete);
+  EXPECT_THAT(End(tracker_, call, {}, 1, false), IsOk());
+  EXPECT_FALSE(tracker_.standing().complete) << "it may have made an entry";
+  EXPECT_THAT(Call(tracker_, 3), IsOk());
+  EXPECT_TRUE(tracker_.standing().complete) << "and it was that one";
+  SequenceTracker torn(Sequence::kOnlyClient);
+  torn.Restore(42, /*complete=*/false);
+  EXPECT_FALSE(torn.standing().complete) << "nothing was learnt since";
+}
+
 }  // namespace
 }  // namespace sluis::client::internal

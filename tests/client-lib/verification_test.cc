@@ -15,10 +15,13 @@
 #include "small_world.h"
 
 #include "sluis/audit/checkpoint.h"
+#include "sluis/audit/leaf.h"
+#include "sluis/audit/merkle.h"
 #include "sluis/base/errors.h"
 #include "sluis/base_testing/status_matchers.h"
 #include "sluis/base_testing/temp_dir.h"
 #include "sluis/client/client.h"
+#include "sluis/log/v1/record.pb.h"
 #include "sluis/testing/policy_files.h"
 #include "sluis/testing/test_broker.h"
 #include "sluis/v1/sharing.pb.h"
@@ -27,6 +30,7 @@
 namespace sluis::client {
 namespace {
 
+using ::sluis::log::v1::EventKind;
 using ::sluis::testing::IsError;
 using ::sluis::testing::IsOk;
 using ::sluis::testing::TempDir;
@@ -314,6 +318,122 @@ TEST_F(VerificationTest, AnErrorWithAFalseProofIsAFalseError) {
   const absl::Status status = client.RequestFields(Us(), request).status();
   EXPECT_THAT(status, IsError(absl::StatusCode::kDataLoss, "PROOF_MISMATCH"));
   EXPECT_EQ(MetadataOf(status)["broker_reason"], "MALFORMED");
+}
+
+// A broker that means ill may attach the proof of any entry of the log to an error.
+class ForgedErrorTest : public VerificationTest {
+ protected:
+  // The proof of an entry in a log that holds nothing else.
+  static v1::Receipt ReceiptOf(const audit::Leaf& leaf) {
+    v1::Receipt receipt;
+    receipt.set_leaf(audit::EncodeLeaf(leaf));
+    const auto checkpoint = audit::SignCheckpoint(
+        testing::kTestOrigin, {1, audit::LeafHash(receipt.leaf())}, broker::TestLogKey());
+    EXPECT_THAT(checkpoint.status(), IsOk());
+    if (checkpoint.ok()) receipt.set_checkpoint(*checkpoint);
+    return receipt;
+  }
+  // What the client says of this error with an entry that, but for `change`, is one of a call that
+  // was refused.
+  absl::Status Told(std::string_view reason, const std::function<void(audit::Leaf&)>& change) {
+    Client client = Make();
+    wire_.alter = [&](std::string_view, absl::StatusOr<std::string>& answer) {
+      v1::RequestFieldsResponse response;
+      ASSERT_THAT(answer.status(), IsOk());
+      ASSERT_TRUE(response.ParseFromString(*answer));
+      auto leaf = audit::DecodeLeaf(response.receipts(0).leaf());
+      ASSERT_THAT(leaf.status(), IsOk());
+      leaf->kind = EventKind::CALL_REJECTED;
+      leaf->answer = audit::Digest();
+      change(*leaf);
+      absl::Status error = MakeError(absl::StatusCode::kPermissionDenied, reason, "no");
+      wire::AttachReceipt(error, ReceiptOf(*leaf).SerializeAsString());
+      answer = error;
+    };
+    absl::Status told = Ask(client).status();
+    wire_.alter = nullptr;
+    EXPECT_EQ(MetadataOf(told).contains("log_index"), ReasonOf(told) == reason) << told;
+    return told;
+  }
+  void ExpectTaken(std::string_view reason, const std::function<void(audit::Leaf&)>& change) {
+    EXPECT_EQ(ReasonOf(Told(reason, change)), reason);
+  }
+  void ExpectRefused(std::string_view reason, std::string_view because,
+                     const std::function<void(audit::Leaf&)>& change) {
+    const absl::Status told = Told(reason, change);
+    EXPECT_THAT(told, IsError(absl::StatusCode::kDataLoss, because));
+    EXPECT_EQ(MetadataOf(told)["broker_reason"], reason);
+  }
+  static void Unread(audit::Leaf& leaf) { leaf.request = audit::Digest(); }
+  static void Uncounted(audit::Leaf& leaf) { leaf.partij_seq = 0; }
+};
+
+TEST_F(ForgedErrorTest, WhatARefusalMayCarryIsTaken) {
+  ExpectTaken("NOT_AUTHORISED_PERSON", [](audit::Leaf&) {});
+  ExpectTaken("NOT_AUTHORISED_PERSON",
+              [](audit::Leaf& leaf) { leaf.kind = EventKind::FIELDS_REQUESTED; });
+  ExpectTaken("NOT_DELIVERED", [](audit::Leaf& leaf) { leaf.kind = EventKind::NOT_DELIVERED; });
+  ExpectTaken("MALFORMED", Unread);
+  ExpectTaken("TOO_LARGE", Unread);
+  ExpectTaken("NOT_A_PARTIJ", [](audit::Leaf& leaf) {
+    Unread(leaf);
+    Uncounted(leaf);
+  });
+}
+
+TEST_F(ForgedErrorTest, AnEntryOfTheBrokersOwnProvesNoRefusal) {
+  for (const EventKind::Id kind : {EventKind::POLICY_ACTIVATED, EventKind::CLOCK_SET}) {
+    const auto own = [kind](audit::Leaf& leaf) {
+      leaf.kind = static_cast<uint8_t>(kind);
+      Unread(leaf);
+      Uncounted(leaf);
+    };
+    ExpectRefused("NOT_AUTHORISED_PERSON", "RECEIPT_REQUEST", own);
+    ExpectRefused("MALFORMED", "RECEIPT_KIND", own);
+    ExpectRefused("NOT_A_PARTIJ", "RECEIPT_KIND", own);
+  }
+}
+
+TEST_F(ForgedErrorTest, AStrangersEntryProvesNothingOfUs) {
+  const auto strangers = [](audit::Leaf& leaf) {
+    Unread(leaf);
+    Uncounted(leaf);
+  };
+  ExpectRefused("MALFORMED", "RECEIPT_KIND", strangers);
+  ExpectRefused("TOO_LARGE", "RECEIPT_KIND", strangers);
+  ExpectRefused("NOT_IN_CASUS", "RECEIPT_REQUEST", strangers);
+  // Nor does one of ours prove that we are a stranger.
+  ExpectRefused("NOT_A_PARTIJ", "RECEIPT_KIND", Unread);
+}
+
+TEST_F(ForgedErrorTest, WhatWasReadIsProvenByTheRequest) {
+  ExpectRefused("NOT_IN_CASUS", "RECEIPT_REQUEST", Unread);
+  ExpectRefused("NOT_IN_CASUS", "RECEIPT_REQUEST",
+                [](audit::Leaf& leaf) { leaf.request = audit::HashRequest("another"); });
+  ExpectRefused("NOT_IN_CASUS", "RECEIPT_KIND", Uncounted);
+}
+
+TEST_F(ForgedErrorTest, OnlyADeliveryThatFailedIsOne) {
+  ExpectRefused("NOT_DELIVERED", "RECEIPT_KIND", [](audit::Leaf&) {});
+  for (const EventKind::Id kind :
+       {EventKind::NOT_DELIVERED, EventKind::DELIVERED, EventKind::CALL_REPEATED}) {
+    ExpectRefused("NOT_IN_CASUS", "RECEIPT_KIND",
+                  [kind](audit::Leaf& leaf) { leaf.kind = static_cast<uint8_t>(kind); });
+  }
+}
+
+TEST_F(ForgedErrorTest, AnAnswerIsCountedAndIsNoRefusal) {
+  const auto answered_with = [&](const std::function<void(audit::Leaf&)>& change) {
+    return ErrorOf([&](v1::RequestFieldsResponse& response) {
+      auto leaf = audit::DecodeLeaf(response.receipts(0).leaf());
+      ASSERT_THAT(leaf.status(), IsOk());
+      change(*leaf);
+      *response.mutable_receipts(0) = ReceiptOf(*leaf);
+    });
+  };
+  EXPECT_THAT(answered_with(Uncounted), IsError(absl::StatusCode::kDataLoss, "RECEIPT_KIND"));
+  EXPECT_THAT(answered_with([](audit::Leaf& leaf) { leaf.kind = EventKind::CALL_REJECTED; }),
+              IsError(absl::StatusCode::kDataLoss, "RECEIPT_KIND"));
 }
 
 TEST_F(VerificationTest, ABadRequestIdIsSeenHere) {
@@ -682,6 +802,116 @@ TEST_F(VerificationTest, TheStateFileHoldsTheNewestCheckpointAsItIs) {
                                     std::vector{broker::TestLogKey().verifier()})
                   .status(),
               IsOk());
+}
+
+// ---- Our own numbers, after a restart ----
+
+class NumbersTest : public VerificationTest {
+ protected:
+  Client Start(Sequence sequence = Sequence::kOnlyClient) {
+    internal::SessionOptions options = Options();
+    options.sequence = sequence;
+    auto client = MakeClient(wire_, std::move(options), state_, numbers_);
+    EXPECT_THAT(client.status(), IsOk());
+    return *std::move(client);
+  }
+  [[nodiscard]] std::string Kept() const {
+    std::ifstream file(numbers_);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  const TempDir directory_;
+  const std::string state_ = directory_.File("state");
+  const std::string numbers_ = directory_.File("state.oin");
+};
+
+TEST_F(NumbersTest, AnEntryWhileNoClientRanIsSeen) {
+  uint64_t last = 0;
+  {
+    Client client = Start();
+    const auto answer = Ask(client);
+    ASSERT_THAT(answer.status(), IsOk());
+    last = answer->proof.entries[0].partij_seq;
+  }
+  EXPECT_EQ(Kept(), std::to_string(last) + " complete\n");
+  // Nothing happened.
+  { EXPECT_THAT(Ask(*std::make_unique<Client>(Start())).status(), IsOk()); }
+  // Somebody else with our certificate.
+  ASSERT_THAT(world_.small.Ask().status(), IsOk());
+  Client client = Start();
+  const absl::Status gap = Ask(client).status();
+  EXPECT_THAT(gap, IsError(absl::StatusCode::kDataLoss, "SEQUENCE_GAP"));
+  EXPECT_EQ(MetadataOf(gap)["missing"], std::to_string(last + 2));
+}
+
+TEST_F(NumbersTest, AProgramThatWasKilledMayHaveMadeWhatIsMissing) {
+  std::string killed;
+  {
+    Client client = Start();
+    ASSERT_THAT(Ask(client).status(), IsOk());
+    ASSERT_THAT(client.Flush(), IsOk());
+    killed = Kept();
+    EXPECT_THAT(killed, HasSubstr(" open"));
+    ASSERT_THAT(Ask(client).status(), IsOk());
+  }
+  ASSERT_THAT(internal::ReplaceFile(numbers_, killed), IsOk());
+  Client client = Start();
+  EXPECT_THAT(Ask(client).status(), IsOk());
+  EXPECT_EQ(client.sequence().missing.size(), 1U);
+}
+
+TEST_F(NumbersTest, AnEndIsOneOnlyUntilTheNextStart) {
+  {
+    Client client = Start();
+    ASSERT_THAT(Ask(client).status(), IsOk());
+  }
+  ASSERT_THAT(Kept(), HasSubstr(" complete"));
+  Client client = Start();
+  EXPECT_THAT(Kept(), HasSubstr(" open"));
+}
+
+TEST_F(NumbersTest, ACallWithoutAnEndLeavesItOpen) {
+  {
+    Client client = Start();
+    ASSERT_THAT(Ask(client).status(), IsOk());
+    wire_.alter = [](std::string_view, absl::StatusOr<std::string>& answer) {
+      answer = MakeError(absl::StatusCode::kCancelled, "CANCELLED", "");
+    };
+    EXPECT_THAT(Ask(client).status(), IsError(absl::StatusCode::kCancelled, "CANCELLED"));
+    wire_.alter = nullptr;
+  }
+  EXPECT_THAT(Kept(), HasSubstr(" open"));
+  Client client = Start();
+  EXPECT_THAT(Ask(client).status(), IsOk());
+}
+
+TEST_F(NumbersTest, WithMoreProgramsOnlyARepeatIsSeen) {
+  std::string before;
+  {
+    Client client = Start(Sequence::kSharedByMore);
+    ASSERT_THAT(Ask(client).status(), IsOk());
+  }
+  EXPECT_THAT(Kept(), HasSubstr(" open"));
+  ASSERT_THAT(world_.small.Ask().status(), IsOk());
+  EXPECT_THAT(Ask(*std::make_unique<Client>(Start(Sequence::kSharedByMore))).status(), IsOk());
+  ASSERT_THAT(internal::ReplaceFile(numbers_, "1000 open\n"), IsOk());
+  EXPECT_THAT(Ask(*std::make_unique<Client>(Start(Sequence::kSharedByMore))).status(),
+              IsError(absl::StatusCode::kDataLoss, "SEQUENCE_REPEATED"));
+}
+
+TEST_F(NumbersTest, TheNumbersAreThoseOfTheLogThatIsKnown) {
+  ASSERT_THAT(internal::ReplaceFile(numbers_, "1000 complete\n"), IsOk());
+  {
+    Client client = Start();
+    EXPECT_THAT(Ask(client).status(), IsOk()) << "there is no checkpoint beside it";
+  }
+  EXPECT_THAT(Kept(), Not(HasSubstr("1000")));
+  for (const char* damaged : {"", "x open\n", "12", "12 shut\n", "12 open", "-1 open\n"}) {
+    ASSERT_THAT(internal::ReplaceFile(numbers_, damaged), IsOk());
+    const absl::Status status = MakeClient(wire_, Options(), state_, numbers_).status();
+    EXPECT_THAT(status, IsError(absl::StatusCode::kDataLoss, "STATE_FILE_INVALID")) << damaged;
+    EXPECT_EQ(MetadataOf(status)["file"], numbers_);
+  }
 }
 
 TEST_F(VerificationTest, ADamagedStateFileStopsTheStart) {

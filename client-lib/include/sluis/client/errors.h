@@ -48,7 +48,8 @@
 //   RECEIPT_MALFORMED         DATA_LOSS                               cannot be read
 //   RECEIPT_REQUEST           DATA_LOSS                               proof of another request
 //   RECEIPT_ANSWER            DATA_LOSS                               proof of another answer
-//   RECEIPT_KIND              DATA_LOSS                               an entry of another kind
+//   RECEIPT_KIND              DATA_LOSS                               an entry of another kind, or
+//                                                                     of no call of ours
 //   LEAF_..., PROOF_..., NOTE_..., CHECKPOINT_...                     no proof: audit/receipt.h
 //   LOG_FORKED                DATA_LOSS            size, remembered,  two histories: keep both
 //                                                  conflicting
