@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "core.h"
 #include "operators.h"
 
@@ -101,6 +102,10 @@ bool IsOperatorName(std::string_view name) {
   });
 }
 
+bool IsSameOperator(std::string_view one, std::string_view other) {
+  return absl::EqualsIgnoreCase(ToAbsl(one), ToAbsl(other));
+}
+
 absl::Status Broker::ProposePolicy(const policy::Policy& policy, CivilDate from,
                                    const std::string& operator_id) {
   if (!IsOperatorName(operator_id))
@@ -132,7 +137,7 @@ absl::Status Broker::ApprovePolicy(const std::string& policy_hash, const std::st
     SLUIS_ASSIGN_OR_RETURN(PolicyVersion version, Parse(*kept));
     if (!version.approved_by().empty())
       return AlreadyExists("POLICY_APPROVED", "this policy was approved before");
-    if (version.proposed_by() == operator_id) {
+    if (IsSameOperator(version.proposed_by(), operator_id)) {
       return PermissionDenied("SAME_OPERATOR", "who proposed the policy cannot approve it as well");
     }
     SLUIS_RETURN_IF_ERROR(CheckDay(version, moment));

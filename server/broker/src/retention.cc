@@ -35,6 +35,7 @@ constexpr std::string_view kErase = "erase/";
 // What changes while a run looks at it is looked at again this often.
 constexpr int kPasses = 3;
 constexpr absl::Duration kNightly = absl::Hours(24);
+constexpr absl::Duration kHourly = absl::Hours(1);
 constexpr absl::Duration kOften = absl::Minutes(5);
 // Wmo 2015 5.3.5, Jeugdwet 7.3.9; AVG 12 lid 3 with its extension.
 constexpr int kErasureMonths = 3;
@@ -63,7 +64,13 @@ struct Ends {
   std::vector<Step> steps;
   std::vector<PendingErasure> erasures;
   int unfinished = 0;
+  std::vector<UnreadableRow> unreadable;
 };
+
+// Of bytes that were changed or never were ours; not of a store that fails.
+bool IsUnreadable(const absl::Status& status) {
+  return absl::IsDataLoss(status) || absl::IsInvalidArgument(status);
+}
 
 void Count(std::vector<DestructionPart>& parts, const RetentionEnd& end, int values, int records) {
   auto part = std::find_if(parts.begin(), parts.end(), [&](const DestructionPart& each) {
@@ -104,6 +111,10 @@ std::optional<CivilDate> LastDayOf(const store::v1::FactRecord& record) {
   return last;
 }
 
+CivilDate LastDayFor(const store::v1::Erasure& erasure) {
+  return facts::LocalDate(absl::FromUnixMicros(erasure.asked_at())).AddMonths(kErasureMonths);
+}
+
 // Looks through one state of the store for everything that is over on a day.
 class Finder {
  public:
@@ -131,6 +142,27 @@ class Finder {
     bool in_wgs_casus = false;         // within term
     std::optional<RetentionEnd> over;  // the last of those that are over
   };
+
+  void Leave(std::string_view kind, std::string id) {
+    ends_.unreadable.push_back({std::string(kind), std::move(id)});
+  }
+  void LeaveAll(std::string_view kind, std::vector<std::string>& ids) {
+    for (std::string& id : ids) Leave(kind, std::move(id));
+  }
+
+  absl::StatusOr<std::vector<state::StoredRecord>> Records(const state::Subject& subject,
+                                                           std::vector<std::string>& unreadable) {
+    return state::ReadableRecords(reader_, vault_, subject, unreadable);
+  }
+
+  absl::StatusOr<int> CountRows(Table table, const state::Subject& subject) {
+    int rows = 0;
+    SLUIS_RETURN_IF_ERROR(ForEachKey(table, subject.key(), [&](const store::Document&) {
+      ++rows;
+      return absl::OkStatus();
+    }));
+    return rows;
+  }
 
   [[nodiscard]] bool IsOver(const std::optional<RetentionEnd>& end) const {
     return end && end->day <= today_;
@@ -160,12 +192,17 @@ class Finder {
     SLUIS_ASSIGN_OR_RETURN(const auto signals, state::SignalsIn(reader_, id));
     std::string answered_on;
     for (const Uuid& each : signals) {
-      SLUIS_ASSIGN_OR_RETURN(const auto signal, state::ReadSignal(reader_, vault_, each));
-      if (!signal) continue;
-      const auto answered = CivilDate::Parse(signal->answered_on());
+      const auto signal = state::ReadSignal(reader_, vault_, each);
+      if (IsUnreadable(signal.status())) {
+        Leave("signal", each.ToString());
+        return std::nullopt;
+      }
+      if (!signal.ok()) return signal.status();
+      if (!*signal) continue;
+      const auto answered = CivilDate::Parse((*signal)->answered_on());
       if (!answered.ok()) return std::nullopt;
-      answered_on = std::max(answered_on, signal->answered_on());
-      auto end = policy::EndOfHandled(policy_, signal->receiver().hat(), *answered);
+      answered_on = std::max(answered_on, (*signal)->answered_on());
+      auto end = policy::EndOfHandled(policy_, (*signal)->receiver().hat(), *answered);
       if (!end) return std::nullopt;
       if (!last || last->day < end->day) last = std::move(end);
     }
@@ -176,59 +213,97 @@ class Finder {
 
   absl::Status LookAtCasussen() {
     return ForEachKey(Table::kCasus, {}, [&](const store::Document& document) -> absl::Status {
-      SLUIS_ASSIGN_OR_RETURN(const Uuid id, Uuid::FromBytes(document.key));
-      SLUIS_ASSIGN_OR_RETURN(const auto casus, UnlessDestroyed(state_.Casus(id)));
-      if (!casus) return absl::OkStatus();
-      // A track that ended closes the casus; one that goes on again has no such day.
-      const std::string& closed_on =
-          casus->closed_on().empty() ? casus->wams().closed_on() : casus->closed_on();
-      auto end = policy::EndOfCasus(policy_, casus->facts(), closed_on, casus->opener().hat());
-      SLUIS_ASSIGN_OR_RETURN(auto of_signals, EndOfSignals(id, *casus));
-      KeepEarliest(end, std::move(of_signals));
-      const bool wgs = policy::IsWgsCasus(policy_, casus->facts());
-      const auto subject = state::Subject::Casus(id);
-      if (!IsOver(end)) {
-        for (const auto& each : casus->facts().persons()) {
-          SLUIS_ASSIGN_OR_RETURN(const Uuid person, Uuid::Parse(each.id()));
-          persons_[person].in_casus = true;
-          persons_[person].in_wgs_casus |= wgs;
-        }
-        return LookAtParts(subject, wgs ? policy::KeptByWgs::kYes : policy::KeptByWgs::kNo)
-            .status();
+      const auto id = Uuid::FromBytes(document.key);
+      if (!id.ok()) {
+        Leave("casus", HexEncode(document.key));
+        return absl::OkStatus();
       }
-      Step step;
-      step.said.kind = Destruction::Kind::kCasus;
-      step.said.casus_id = std::string(id.bytes());
-      step.subject = subject;
-      SLUIS_ASSIGN_OR_RETURN(step.version, state_.Version(subject.key()));
-      SLUIS_ASSIGN_OR_RETURN(const auto values, state_.Deposits(subject));
-      SLUIS_ASSIGN_OR_RETURN(const auto records, state_.Records(subject));
-      Count(step.said.parts, *end, static_cast<int>(values.size()),
-            static_cast<int>(records.size()));
-      for (const auto& each : casus->facts().persons()) {
-        SLUIS_ASSIGN_OR_RETURN(const Uuid person, Uuid::Parse(each.id()));
-        auto& over = persons_[person].over;
-        if (!over || over->day < end->day) over = end;
-        step.persons.push_back(person);
-      }
-      over_.push_back(std::move(step));
-      return absl::OkStatus();
+      const absl::Status status = LookAtCasus(*id);
+      if (!IsUnreadable(status)) return status;
+      Leave("casus", id->ToString());
+      return ProtectPersonsOf(*id);
     });
+  }
+
+  absl::Status LookAtCasus(const Uuid& id) {
+    SLUIS_ASSIGN_OR_RETURN(const auto casus, UnlessDestroyed(state_.Casus(id)));
+    if (!casus) return absl::OkStatus();
+    std::vector<Uuid> persons;
+    for (const auto& each : casus->facts().persons()) {
+      SLUIS_ASSIGN_OR_RETURN(const Uuid person, Uuid::Parse(each.id()));
+      persons.push_back(person);
+    }
+    // A track that ended closes the casus; one that goes on again has no such day.
+    const std::string& closed_on =
+        casus->closed_on().empty() ? casus->wams().closed_on() : casus->closed_on();
+    auto end = policy::EndOfCasus(policy_, casus->facts(), closed_on, casus->opener().hat());
+    SLUIS_ASSIGN_OR_RETURN(auto of_signals, EndOfSignals(id, *casus));
+    KeepEarliest(end, std::move(of_signals));
+    const bool wgs = policy::IsWgsCasus(policy_, casus->facts());
+    const auto subject = state::Subject::Casus(id);
+    if (!IsOver(end)) {
+      for (const Uuid& person : persons) {
+        persons_[person].in_casus = true;
+        persons_[person].in_wgs_casus |= wgs;
+      }
+      return LookAtParts(subject, wgs ? policy::KeptByWgs::kYes : policy::KeptByWgs::kNo).status();
+    }
+    Step step;
+    step.said.kind = Destruction::Kind::kCasus;
+    step.said.casus_id = std::string(id.bytes());
+    step.subject = subject;
+    SLUIS_ASSIGN_OR_RETURN(step.version, state_.Version(subject.key()));
+    SLUIS_ASSIGN_OR_RETURN(const int values, CountRows(Table::kDeposit, subject));
+    SLUIS_ASSIGN_OR_RETURN(const int records, CountRows(Table::kRecord, subject));
+    Count(step.said.parts, *end, values, records);
+    for (const Uuid& person : persons) {
+      auto& over = persons_[person].over;
+      if (!over || over->day < end->day) over = end;
+    }
+    step.persons = std::move(persons);
+    over_.push_back(std::move(step));
+    return absl::OkStatus();
+  }
+
+  // Of a casus that cannot be read nobody can say whether it is over, nor whom it names; but every
+  // entry that put somebody into it has both. Where there are none, a new log was begun since.
+  absl::Status ProtectPersonsOf(const Uuid& casus) {
+    store::EntryFilter filter;
+    filter.casus_id = std::string(casus.bytes());
+    uint64_t start = 0;
+    for (;;) {
+      SLUIS_ASSIGN_OR_RETURN(const auto entries, reader_.Search(filter, start, kPage));
+      if (start == 0 && entries.empty()) protect_all_ = true;
+      for (const store::EntryRow& entry : entries) {
+        if (!entry.pseudonym.empty()) protected_.insert(entry.pseudonym);
+      }
+      if (entries.size() < kPage) return absl::OkStatus();
+      start = entries.back().index + 1;
+    }
   }
 
   absl::Status LookAtPersons() {
     // Also those who are in no casus.
     const auto add = [&](const store::Document& document) -> absl::Status {
       const std::string_view key = document.key;
-      SLUIS_ASSIGN_OR_RETURN(const Uuid person, Uuid::FromBytes(key.substr(0, kUuidBytes)));
-      persons_.try_emplace(person);
+      const auto person = Uuid::FromBytes(key.substr(0, kUuidBytes));
+      if (person.ok()) {
+        persons_.try_emplace(*person);
+      } else {
+        Leave("person", HexEncode(key));
+      }
       return absl::OkStatus();
     };
     SLUIS_RETURN_IF_ERROR(ForEachKey(Table::kPerson, {}, add));
     SLUIS_RETURN_IF_ERROR(ForEachKey(Table::kHandleOf, {}, add));
-    for (const auto& [person, known] : persons_) {
+    for (auto& [person, known] : persons_) {
       SLUIS_ASSIGN_OR_RETURN(const bool there, vault_.HasKey(person));
       if (!there) continue;
+      if (protect_all_ || !protected_.empty()) {
+        SLUIS_ASSIGN_OR_RETURN(const std::string pseudonym, vault_.Pseudonym(person));
+        if (protect_all_ || protected_.count(pseudonym) != 0)
+          known.in_casus = known.in_wgs_casus = true;
+      }
       if (known.in_casus || !known.over) {
         SLUIS_RETURN_IF_ERROR(LookAtPerson(person, known));
       } else {
@@ -244,7 +319,10 @@ class Finder {
           go.push_back(person);
           continue;
         }
-        SLUIS_ASSIGN_OR_RETURN(const auto records, state_.Records(state::Subject::Person(person)));
+        // Those that cannot be read were told of with the person.
+        std::vector<std::string> unreadable;
+        SLUIS_ASSIGN_OR_RETURN(const auto records,
+                               Records(state::Subject::Person(person), unreadable));
         for (const auto& stored : records)
           step.said.parts.front().records += stored.record.casus_id() == casus_id ? 1 : 0;
       }
@@ -267,9 +345,9 @@ class Finder {
 
   absl::Status EndPerson(const Uuid& person, const RetentionEnd& end) {
     SLUIS_ASSIGN_OR_RETURN(Step step, NewPersonStep(person));
-    SLUIS_ASSIGN_OR_RETURN(const auto values, state_.Deposits(*step.subject));
-    SLUIS_ASSIGN_OR_RETURN(const auto records, state_.Records(*step.subject));
-    Count(step.said.parts, end, static_cast<int>(values.size()), static_cast<int>(records.size()));
+    SLUIS_ASSIGN_OR_RETURN(const int values, CountRows(Table::kDeposit, *step.subject));
+    SLUIS_ASSIGN_OR_RETURN(const int records, CountRows(Table::kRecord, *step.subject));
+    Count(step.said.parts, end, values, records);
     ends_.steps.push_back(std::move(step));
     return absl::OkStatus();
   }
@@ -323,7 +401,11 @@ class Finder {
       }
       return &step;
     };
-    SLUIS_ASSIGN_OR_RETURN(const auto values, state_.Deposits(subject));
+    std::vector<std::string> unreadable;
+    SLUIS_ASSIGN_OR_RETURN(const auto values,
+                           state::ReadableDeposits(reader_, vault_, subject, unreadable));
+    left += static_cast<int>(unreadable.size());
+    LeaveAll("value", unreadable);
     for (const state::StoredDeposit& each : values) {
       const auto end = policy::EndOfValue(policy_, each.deposit.holding(), kept);
       if (!IsOver(end)) {
@@ -334,7 +416,10 @@ class Finder {
       step->values.push_back(each.id);
       Count(step->said.parts, *end, 1, 0);
     }
-    SLUIS_ASSIGN_OR_RETURN(const auto records, state_.Records(subject));
+    unreadable.clear();
+    SLUIS_ASSIGN_OR_RETURN(const auto records, Records(subject, unreadable));
+    left += static_cast<int>(unreadable.size());
+    LeaveAll("record", unreadable);
     for (const state::StoredRecord& each : records) {
       const auto last = LastDayOf(each.record);
       const auto end = last ? policy::EndOfRecord(policy_, *last) : std::nullopt;
@@ -359,31 +444,46 @@ class Finder {
           return absl::OkStatus();
         }));
     for (const std::string& key : subjects) {
-      SLUIS_ASSIGN_OR_RETURN(const auto subject, state::Subject::FromKey(key));
-      SLUIS_RETURN_IF_ERROR(LookAtParts(subject, policy::KeptByWgs::kNo).status());
+      const auto subject = state::Subject::FromKey(key);
+      if (!subject.ok()) {
+        Leave("record", HexEncode(key));
+        continue;
+      }
+      SLUIS_RETURN_IF_ERROR(LookAtParts(*subject, policy::KeptByWgs::kNo).status());
     }
     return absl::OkStatus();
   }
 
   absl::Status LookAtTasks() {
     SLUIS_RETURN_IF_ERROR(
-        ForEachKey(Table::kJob, kDestroy, [&](const store::Document&) -> absl::Status {
+        ForEachKey(Table::kJob, kDestroy, [&](const store::Document& document) -> absl::Status {
           ++ends_.unfinished;
+          const std::string_view rest = std::string_view(document.key).substr(kDestroy.size());
+          const auto owner = Uuid::FromBytes(rest);
+          if (!owner.ok() || !store::v1::Destruction().ParseFromString(document.value))
+            Leave("intention", owner.ok() ? owner->ToString() : HexEncode(rest));
           return absl::OkStatus();
         }));
     return ForEachKey(Table::kJob, kErase, [&](const store::Document& document) -> absl::Status {
       store::v1::Erasure erasure;
-      SLUIS_ASSIGN_OR_RETURN(const Uuid person,
-                             Uuid::FromBytes(std::string_view(document.key).substr(kErase.size())));
-      if (!erasure.ParseFromString(document.value))
-        return DataLoss("STORE_SYNC_FAILED", "a request to erase cannot be read");
+      const std::string_view rest = std::string_view(document.key).substr(kErase.size());
+      const auto person = Uuid::FromBytes(rest);
+      if (!person.ok() || !erasure.ParseFromString(document.value)) {
+        // The id of a person stays inside; the pseudonym finds the entry of the request.
+        std::string id(rest);
+        if (person.ok()) {
+          SLUIS_ASSIGN_OR_RETURN(id, vault_.Pseudonym(*person));
+        }
+        Leave("erasure", HexEncode(id));
+        return absl::OkStatus();
+      }
       PendingErasure pending;
-      SLUIS_ASSIGN_OR_RETURN(pending.pseudonym, vault_.Pseudonym(person));
+      SLUIS_ASSIGN_OR_RETURN(pending.pseudonym, vault_.Pseudonym(*person));
       pending.ground = erasure.ground();
       pending.reference = erasure.reference();
       pending.asked_by = erasure.asked_by();
       pending.asked_on = facts::LocalDate(absl::FromUnixMicros(erasure.asked_at()));
-      pending.until = pending.asked_on.AddMonths(kErasureMonths);
+      pending.until = LastDayFor(erasure);
       ends_.erasures.push_back(std::move(pending));
       return absl::OkStatus();
     });
@@ -395,6 +495,9 @@ class Finder {
   state::StateReader state_;
   const CivilDate today_;
   std::map<Uuid, Known> persons_;
+  // Pseudonyms of those who may be in a casus that cannot be read.
+  std::set<std::string> protected_;
+  bool protect_all_ = false;
   std::vector<Step> over_;
   Ends ends_;
 };
@@ -521,8 +624,9 @@ absl::Status Complete(Core& core, const Uuid& owner, const std::string& operator
         SLUIS_ASSIGN_OR_RETURN(const auto kept, transaction.Get(Table::kJob, key));
         if (!kept) return Changed();
         store::v1::Destruction intention;
+        // The key is gone; the entry that the second one completes can only be found by hand.
         if (!intention.ParseFromString(*kept))
-          return DataLoss("STORE_SYNC_FAILED", "an intention to destroy cannot be read");
+          return DataLoss("ROWS_UNREADABLE", "an intention to destroy cannot be read");
         SLUIS_RETURN_IF_ERROR(transaction.Delete(Table::kJob, key));
         SLUIS_ASSIGN_OR_RETURN(const auto entries, transaction.Entries(intention.entry(), 1));
         ledger::Draft draft = NewEntry(core.Active(), EventKind::DESTROYED, operator_id);
@@ -537,35 +641,57 @@ absl::Status Complete(Core& core, const Uuid& owner, const std::string& operator
   return IsChanged(done) ? absl::OkStatus() : done;
 }
 
-absl::StatusOr<std::vector<Uuid>> Unfinished(Core& core) {
+struct Rest {
   std::vector<Uuid> owners;
+  std::vector<UnreadableRow> unreadable;
+  [[nodiscard]] bool empty() const { return owners.empty() && unreadable.empty(); }
+};
+
+absl::StatusOr<Rest> Unfinished(Core& core) {
+  Rest rest;
   SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
   std::string after;
   for (;;) {
     SLUIS_ASSIGN_OR_RETURN(const auto documents, reader->Scan(Table::kJob, kDestroy, after, kPage));
     for (const store::Document& document : documents) {
-      SLUIS_ASSIGN_OR_RETURN(
-          const Uuid owner,
-          Uuid::FromBytes(std::string_view(document.key).substr(kDestroy.size())));
-      owners.push_back(owner);
+      const std::string_view key = std::string_view(document.key).substr(kDestroy.size());
+      const auto owner = Uuid::FromBytes(key);
+      if (owner.ok()) {
+        rest.owners.push_back(*owner);
+      } else {
+        rest.unreadable.push_back({"intention", HexEncode(key)});
+      }
     }
-    if (documents.size() < kPage) return owners;
+    if (documents.size() < kPage) return rest;
     after = documents.back().key;
   }
 }
 
-// One run. A key whose old page somebody else keeps readable does not stop the rest.
+absl::Status RowsUnreadable(const std::vector<UnreadableRow>& rows) {
+  constexpr size_t kMostNamed = 10;
+  std::string named;
+  for (size_t i = 0; i < std::min(rows.size(), kMostNamed); ++i)
+    absl::StrAppend(&named, i == 0 ? "" : ", ", rows[i].kind, " ", rows[i].id);
+  const std::string left = absl::StrCat(rows.size());
+  const absl::Status status =
+      DataLoss("ROWS_UNREADABLE", left + " rows cannot be read and were left; all else was done");
+  return WithMetadata(WithMetadata(status, "left", left), "rows", named);
+}
+
+// One run. A key whose old page somebody else keeps readable does not stop the rest, nor does what
+// cannot be read: it is told at the end.
 class Run {
  public:
   Run(Core& core, const std::string& operator_id, const std::function<absl::Status()>& go_on)
       : core_(core), operator_id_(operator_id), go_on_(go_on) {}
 
   absl::Status CompleteRest() {
-    SLUIS_ASSIGN_OR_RETURN(const auto owners, Unfinished(core_));
-    for (const Uuid& owner : owners) {
+    SLUIS_ASSIGN_OR_RETURN(Rest rest, Unfinished(core_));
+    for (UnreadableRow& row : rest.unreadable) Leave(std::move(row));
+    for (const Uuid& owner : rest.owners) {
       SLUIS_RETURN_IF_ERROR(GoOn());
-      SLUIS_RETURN_IF_ERROR(DestroyKey(owner));
-      ++totals_.completed;
+      SLUIS_ASSIGN_OR_RETURN(const bool destroyed, DestroyKey(owner));
+      totals_.completed += destroyed ? 1 : 0;
     }
     return absl::OkStatus();
   }
@@ -576,6 +702,7 @@ class Run {
       const ActivePolicy active = core_.Active();
       const CivilDate today = facts::LocalDate(core_.options.clock->Now());
       SLUIS_ASSIGN_OR_RETURN(const Ends ends, FindEnds(core_, active, today));
+      for (const UnreadableRow& row : ends.unreadable) Leave(row);
       moved_.clear();
       bool changed = false;
       for (const Step& step : ends.steps) {
@@ -594,19 +721,32 @@ class Run {
     SLUIS_RETURN_IF_ERROR(status);
     SLUIS_RETURN_IF_ERROR(locked_);
     SLUIS_RETURN_IF_ERROR(scrubbed);
+    if (!left_.empty()) return RowsUnreadable(left_);
     return totals_;
   }
 
  private:
   absl::Status GoOn() { return go_on_ ? go_on_() : absl::OkStatus(); }
 
-  absl::Status DestroyKey(const Uuid& owner) {
+  // Each once, however many passes met it.
+  void Leave(UnreadableRow row) {
+    if (met_.emplace(row.kind, row.id).second) left_.push_back(std::move(row));
+  }
+
+  // False when it stays to be done.
+  absl::StatusOr<bool> DestroyKey(const Uuid& owner) {
     absl::Status status = Complete(core_, owner, operator_id_);
-    if (ReasonOf(status) == "STORE_LOCKED") {
-      locked_ = std::move(status);
-      return absl::OkStatus();
+    const std::string reason = ReasonOf(status);
+    if (reason == "ROWS_UNREADABLE") {
+      Leave({"intention", owner.ToString()});
+      return false;
     }
-    return status;
+    if (reason == "STORE_LOCKED") {
+      locked_ = std::move(status);
+      return false;
+    }
+    SLUIS_RETURN_IF_ERROR(status);
+    return true;
   }
 
   // False when it is no longer as it was.
@@ -616,11 +756,13 @@ class Run {
     const auto moved = moved_.find(subject);
     const uint64_t version = moved == moved_.end() ? step.version : moved->second;
     uint64_t version_after = 0;
+    bool unreadable = false;
     const absl::Status status =
         core_.SubmitOwn([&](store::Transaction& transaction,
                             const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
           auto draft =
               Apply(core_, active, step, version, today, operator_id_, transaction, moment);
+          unreadable = IsUnreadable(draft.status());
           if (!draft.ok()) return draft;
           SLUIS_ASSIGN_OR_RETURN(
               version_after,
@@ -628,6 +770,12 @@ class Run {
           return draft;
         });
     if (IsChanged(status)) return false;
+    if (unreadable) {
+      Leave({step.subject->is_casus() ? "casus" : "person", step.subject->is_casus()
+                                                                ? step.subject->owner().ToString()
+                                                                : HexEncode(step.said.pseudonym)});
+      return true;
+    }
     SLUIS_RETURN_IF_ERROR(status);
     moved_[subject] = version_after;
     for (const DestructionPart& part : step.said.parts) {
@@ -636,7 +784,7 @@ class Run {
     }
     if (step.said.kind == Destruction::Kind::kParts) return true;
     ++(step.said.kind == Destruction::Kind::kCasus ? totals_.casussen : totals_.persons);
-    SLUIS_RETURN_IF_ERROR(DestroyKey(step.subject->owner()));
+    SLUIS_RETURN_IF_ERROR(DestroyKey(step.subject->owner()).status());
     return true;
   }
 
@@ -646,8 +794,36 @@ class Run {
   DestructionTotals totals_;
   // Versions to which this pass brought what it changed.
   std::map<std::string, uint64_t> moved_;
+  std::vector<UnreadableRow> left_;
+  std::set<std::pair<std::string, std::string>> met_;
   absl::Status locked_;
 };
+
+// Whether no erasure that waits for its second operator is about to be too late, or is.
+absl::Status CheckErasures(Core& core, CivilDate today) {
+  SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
+  int waiting = 0;
+  std::optional<CivilDate> first;
+  std::string after;
+  for (bool more = true; more;) {
+    SLUIS_ASSIGN_OR_RETURN(const auto documents, reader->Scan(Table::kJob, kErase, after, kPage));
+    more = documents.size() == kPage;
+    for (const store::Document& document : documents) {
+      after = document.key;
+      store::v1::Erasure erasure;
+      // One that cannot be read is for the nightly run to tell.
+      if (!erasure.ParseFromString(document.value)) continue;
+      const CivilDate last = LastDayFor(erasure);
+      if (today < last.AddDays(-kErasureWarningDays)) continue;
+      ++waiting;
+      if (!first || last < *first) first = last;
+    }
+  }
+  if (waiting == 0) return absl::OkStatus();
+  const absl::Status due = FailedPrecondition(
+      "ERASURE_DUE", "a request to erase waits for its second operator, and its last day nears");
+  return WithMetadata(WithMetadata(due, "left", absl::StrCat(waiting)), "until", first->ToString());
+}
 
 bool IsReference(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -666,6 +842,7 @@ absl::StatusOr<DestructionPlan> Retention::Plan(CivilDate day) {
   plan.day = day;
   plan.unfinished = ends.unfinished;
   plan.erasures = std::move(ends.erasures);
+  plan.unreadable = std::move(ends.unreadable);
   for (Step& step : ends.steps) plan.destructions.push_back(std::move(step.said));
   return plan;
 }
@@ -720,7 +897,7 @@ absl::StatusOr<bool> Retention::Erase(const ErasureRequest& request) {
       return FailedPrecondition("ERASURE_OTHER",
                                 "another ground or reference was given when it was asked");
     }
-    if (erasure.asked_by() == request.operator_id) {
+    if (IsSameOperator(erasure.asked_by(), request.operator_id)) {
       return PermissionDenied("SAME_OPERATOR", "who asked to erase cannot approve it as well");
     }
     SLUIS_ASSIGN_OR_RETURN(const auto deleted, state::DeletePerson(transaction, vault, *person));
@@ -730,9 +907,7 @@ absl::StatusOr<bool> Retention::Erase(const ErasureRequest& request) {
     draft.record->set_pseudonym(pseudonym);
     draft.record->mutable_change()->set_partij(request.partij);
     log::v1::Destroyed& destroyed = *draft.record->mutable_destroyed();
-    const CivilDate asked = facts::LocalDate(absl::FromUnixMicros(erasure.asked_at()));
-    AddPart(destroyed, erasure.ground(), asked.AddMonths(kErasureMonths), deleted.values,
-            deleted.records);
+    AddPart(destroyed, erasure.ground(), LastDayFor(erasure), deleted.values, deleted.records);
     destroyed.set_handles(deleted.handles);
     destroyed.set_key(true);
     destroyed.set_asked_by(erasure.asked_by());
@@ -772,13 +947,21 @@ void AddRetentionJobs(std::vector<Job>& jobs) {
   rest.name = "unfinished_destruction";
   rest.interval = kOften;
   rest.run = [](Core& core, const JobMoment& moment) -> absl::Status {
-    SLUIS_ASSIGN_OR_RETURN(const auto owners, Unfinished(core));
-    if (owners.empty()) return absl::OkStatus();
+    SLUIS_ASSIGN_OR_RETURN(const Rest left, Unfinished(core));
+    if (left.empty()) return absl::OkStatus();
     const std::string nobody;
     Run run(core, nobody, moment.go_on);
     return run.End(run.CompleteRest()).status();
   };
   jobs.push_back(std::move(rest));
+  // Fails while the last day of an erasure nears: so it shows where operators look for failures.
+  Job erasures;
+  erasures.name = "erasure_deadline";
+  erasures.interval = kHourly;
+  erasures.run = [](Core& core, const JobMoment& moment) {
+    return CheckErasures(core, moment.today);
+  };
+  jobs.push_back(std::move(erasures));
 }
 
 }  // namespace sluis::broker

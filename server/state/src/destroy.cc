@@ -4,7 +4,9 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
 #include "sluis/base/bytes.h"
@@ -48,7 +50,61 @@ absl::StatusOr<int> DeleteHandles(store::Transaction& transaction, const Uuid& p
   return static_cast<int>(documents.size());
 }
 
+// Also of a key that is none.
+bool IsUnreadable(const absl::Status& status) {
+  return absl::IsDataLoss(status) || absl::IsInvalidArgument(status);
+}
+
+// One by one, for when not all can be read. `read` gives a row by its id.
+template <typename Stored, typename Read>
+absl::StatusOr<std::vector<Stored>> ReadOneByOne(store::Reader& reader, Table rows,
+                                                 const Subject& subject,
+                                                 std::vector<std::string>& unreadable, Read read) {
+  const std::string prefix = subject.key();
+  SLUIS_ASSIGN_OR_RETURN(const auto documents, reader.Scan(rows, prefix, {}, kAll));
+  std::vector<Stored> all;
+  for (const store::Document& document : documents) {
+    const std::string_view rest = std::string_view(document.key).substr(prefix.size());
+    const auto id = Uuid::FromBytes(rest);
+    if (!id.ok()) {
+      unreadable.push_back(HexEncode(rest));
+      continue;
+    }
+    auto found = read(*id);
+    if (ReasonOf(found.status()) == "KEY_DESTROYED") continue;
+    if (!found.ok() && !IsUnreadable(found.status())) return found.status();
+    if (found.ok() && *found && (*found)->first.key() == prefix) {
+      all.push_back(std::move((*found)->second));
+    } else {
+      unreadable.push_back(id->ToString());
+    }
+  }
+  return all;
+}
+
 }  // namespace
+
+absl::StatusOr<std::vector<StoredRecord>> ReadableRecords(store::Reader& reader,
+                                                          vault::Vault& vault,
+                                                          const Subject& subject,
+                                                          std::vector<std::string>& unreadable) {
+  StateReader state(reader, vault);
+  auto all = state.Records(subject);
+  if (all.ok() || !IsUnreadable(all.status())) return all;
+  return ReadOneByOne<StoredRecord>(reader, Table::kRecord, subject, unreadable,
+                                    [&](const Uuid& id) { return state.Record(id); });
+}
+
+absl::StatusOr<std::vector<StoredDeposit>> ReadableDeposits(store::Reader& reader,
+                                                            vault::Vault& vault,
+                                                            const Subject& subject,
+                                                            std::vector<std::string>& unreadable) {
+  StateReader state(reader, vault);
+  auto all = state.Deposits(subject);
+  if (all.ok() || !IsUnreadable(all.status())) return all;
+  return ReadOneByOne<StoredDeposit>(reader, Table::kDeposit, subject, unreadable,
+                                     [&](const Uuid& id) { return state.Deposit(id); });
+}
 
 absl::StatusOr<Deleted> DeletePerson(store::Transaction& transaction, vault::Vault& vault,
                                      const Uuid& person) {
@@ -72,10 +128,12 @@ absl::StatusOr<Deleted> DeleteCasus(store::Transaction& transaction, vault::Vaul
   Deleted deleted;
   StateWriter state(transaction, vault);
   const std::string casus_id = casus.ToString();
+  std::vector<std::string> unreadable;
   for (const auto& each : document.facts().persons()) {
     SLUIS_ASSIGN_OR_RETURN(const Uuid person, Uuid::Parse(each.id()));
     const Subject subject = Subject::Person(person);
-    SLUIS_ASSIGN_OR_RETURN(const auto records, state.Records(subject));
+    SLUIS_ASSIGN_OR_RETURN(const auto records,
+                           ReadableRecords(transaction, vault, subject, unreadable));
     for (const StoredRecord& record : records) {
       if (record.record.casus_id() != casus_id) continue;
       SLUIS_RETURN_IF_ERROR(state.DeleteRecord(subject, record.id));
@@ -83,8 +141,10 @@ absl::StatusOr<Deleted> DeleteCasus(store::Transaction& transaction, vault::Vaul
     }
   }
   SLUIS_ASSIGN_OR_RETURN(const auto signals, SignalsIn(transaction, casus));
-  for (const Uuid& signal : signals)
-    SLUIS_RETURN_IF_ERROR(DeleteSignal(transaction, vault, signal));
+  for (const Uuid& signal : signals) {
+    const absl::Status done = DeleteSignal(transaction, vault, signal);
+    if (!IsUnreadable(done)) SLUIS_RETURN_IF_ERROR(done);
+  }
   for (const std::string& tafel : document.facts().tafels())
     SLUIS_RETURN_IF_ERROR(DeletePriority(transaction, tafel, casus));
   const std::string subject = Subject::Casus(casus).key();

@@ -226,14 +226,11 @@ absl::StatusOr<size_t> DropDuties(store::Transaction& transaction, const Uuid& p
   SLUIS_ASSIGN_OR_RETURN(const auto marks, transaction.Scan(Table::kDuty, prefix, {}, limit));
   for (const store::Document& document : marks) {
     store::v1::DutyMark mark;
-    if (!mark.ParseFromString(document.value))
-      return DataLoss("STORE_SYNC_FAILED", "a stored duty cannot be read");
-    if (!mark.key().empty()) {
-      SLUIS_ASSIGN_OR_RETURN(
-          const Uuid casus,
-          Uuid::FromBytes(std::string_view(document.key).substr(prefix.size(), kIdSize)));
-      SLUIS_RETURN_IF_ERROR(Remove(transaction, mark.key(), casus));
-    }
+    const auto casus =
+        Uuid::FromBytes(std::string_view(document.key).substr(prefix.size(), kIdSize));
+    // The duty of a mark that cannot be read stays, under a key that goes: nobody sees it any more.
+    if (mark.ParseFromString(document.value) && casus.ok() && !mark.key().empty())
+      SLUIS_RETURN_IF_ERROR(Remove(transaction, mark.key(), *casus));
     SLUIS_RETURN_IF_ERROR(transaction.Delete(Table::kDuty, document.key));
   }
   return marks.size();

@@ -237,6 +237,12 @@ absl::Status StateWriter::Touch(std::string_view version_key) {
 absl::Status StateWriter::PutCasus(const Uuid& casus, const store::v1::Casus& document) {
   SLUIS_ASSIGN_OR_RETURN(const std::string sealed, SealAs(vault(), casus, "casus", document));
   SLUIS_RETURN_IF_ERROR(transaction_.Put(Table::kCasus, casus.bytes(), sealed));
+  // How long a person is kept rests on every casus that names it: who judged that before judges
+  // again.
+  for (const auto& each : document.facts().persons()) {
+    SLUIS_ASSIGN_OR_RETURN(const Uuid person, Uuid::Parse(each.id()));
+    SLUIS_RETURN_IF_ERROR(Touch(Subject::Person(person).key()));
+  }
   return Touch(Subject::Casus(casus).key());
 }
 

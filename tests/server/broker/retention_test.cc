@@ -19,7 +19,9 @@
 #include "small_world.h"
 
 #include "sluis/base/bytes.h"
+#include "sluis/base/errors.h"
 #include "sluis/base_testing/status_matchers.h"
+#include "sluis/broker/scheduler.h"
 #include "sluis/crypto/crypto.h"
 #include "sluis/facts/facts_reader.h"
 #include "sluis/ledger/ledger.h"
@@ -598,6 +600,10 @@ TEST_F(ValuesTest, TwoOperatorsEraseAPerson) {
   ASSERT_THAT(retention().Erase(request), IsOk());
   EXPECT_TRUE(*vault().HasKey(person));
   EXPECT_THAT(retention().Erase(request), IsError(Code::kPermissionDenied, "SAME_OPERATOR"));
+  // Nor does another spelling make somebody else of her.
+  request.operator_id = "A.Jansen";
+  EXPECT_THAT(retention().Erase(request), IsError(Code::kPermissionDenied, "SAME_OPERATOR"));
+  EXPECT_TRUE(*vault().HasKey(person));
   const DestructionPlan plan = Plan("2026-11-30");
   ASSERT_THAT(plan.erasures, SizeIs(1));
   EXPECT_EQ(plan.erasures[0].asked_by, "a.jansen");
@@ -632,6 +638,306 @@ TEST_F(ValuesTest, TwoOperatorsEraseAPerson) {
   EXPECT_EQ(entries[0].record.destroyed().parts(0).values(), 1);
   EXPECT_EQ(entries[1].record.destroyed().completes(), entries[0].index + 1);
   ExpectLogVerifies();
+}
+
+TEST_F(ValuesTest, AnErasureThatWaitsIsToldOfBeforeItsLastDay) {
+  ErasureRequest request;
+  request.partij = "P_ALMELO";
+  request.person = *Uuid::Parse(world_->wijkteam_person());
+  request.ground = "AVG_17";
+  request.reference = "Z-2026/0118";
+  request.operator_id = "a.jansen";
+  const auto look = [&](std::string_view day) {
+    EXPECT_THAT(broker().SetClock(At(day)), IsOk());
+    std::vector<Job> jobs = AllJobs();
+    jobs.erase(std::remove_if(jobs.begin(), jobs.end(),
+                              [](const Job& job) { return job.name != "erasure_deadline"; }),
+               jobs.end());
+    for (Job& job : jobs) job.interval = absl::ZeroDuration();
+    SchedulerOptions options;
+    options.store = &broker().assembly().store();
+    options.clock = &broker().assembly().clock();
+    options.machine_clock = &SystemClock();
+    absl::Status outcome = absl::InternalError("it did not run");
+    options.on_run = [&](std::string_view, const absl::Status& status) { outcome = status; };
+    Scheduler scheduler(std::move(options), broker().assembly().broker(), std::move(jobs));
+    EXPECT_THAT(scheduler.RunDue(), IsOk());
+    return outcome;
+  };
+  EXPECT_THAT(look("2026-11-30"), IsOk());
+  ASSERT_THAT(retention().Erase(request), IsOk());
+  // Asked on 30 November: until 1 March.
+  ASSERT_THAT(Plan("2026-11-30").erasures, SizeIs(1));
+  EXPECT_EQ(Plan("2026-11-30").erasures[0].until, Day("2027-03-01"));
+  EXPECT_THAT(look("2027-02-14"), IsOk());
+  const absl::Status due = look("2027-02-15");
+  EXPECT_THAT(due, IsError(Code::kFailedPrecondition, "ERASURE_DUE"));
+  EXPECT_EQ(MetadataOf(due)["until"], "2027-03-01");
+  EXPECT_EQ(MetadataOf(due)["left"], "1");
+  EXPECT_THAT(look("2027-06-01"), IsError(Code::kFailedPrecondition, "ERASURE_DUE"));
+  request.operator_id = "b.de-wit";
+  ASSERT_THAT(retention().Erase(request), IsOk());
+  EXPECT_THAT(look("2027-06-02"), IsOk());
+}
+
+// ---- What changes between the search and the destruction ----
+
+class ChangedMeanwhileTest : public RetentionTest {
+ protected:
+  // A casus of the Wams whose track ended, with one person of whom a source deposited something.
+  // Closed on 15 March 2027; over fifteen years later.
+  void SetUp() override {
+    person_ = *crypto::RandomUuid();
+    ended_ = *crypto::RandomUuid();
+    other_ = *crypto::RandomUuid();
+    for (const Uuid& each : {person_, ended_, other_}) ASSERT_THAT(vault().CreateKey(each), IsOk());
+    Change([&](state::StateWriter& state) {
+      EXPECT_THAT(state.PutPerson(person_, {}), IsOk());
+      EXPECT_THAT(state.PutCasus(ended_, Track(ended_, "AFSLUITING", "2027-03-15")), IsOk());
+      store::v1::Deposit deposit;
+      deposit.mutable_holding()->mutable_source()->set_partij("P_MEDIANT");
+      deposit.mutable_holding()->mutable_source()->set_hat("GGZ");
+      deposit.mutable_holding()->set_first_processed("2027-01-01");
+      deposit.mutable_holding()->set_recorded_on("2041-01-01");
+      deposit.mutable_holding()->set_deposit_end("2060-01-01");
+      EXPECT_THAT(state.PutDeposit(state::Subject::Person(person_), *crypto::RandomUuid(), deposit),
+                  IsOk());
+    });
+    ASSERT_THAT(broker().SetClock(At("2042-03-15")), IsOk());
+  }
+  store::v1::Casus Track(const Uuid& id, const std::string& stage, const std::string& closed_on) {
+    store::v1::Casus casus;
+    casus.mutable_facts()->set_id(id.ToString());
+    casus.mutable_facts()->set_status(policy::v1::CasusFacts::OPEN);
+    casus.mutable_facts()->mutable_wams_track()->set_stage(stage);
+    casus.mutable_facts()->set_first_processed("2027-01-01");
+    casus.mutable_facts()->add_persons()->set_id(person_.ToString());
+    casus.mutable_opener()->set_partij("P_ALMELO");
+    casus.mutable_opener()->set_hat("GEM_COLLEGE_WMO");
+    casus.mutable_wams()->set_closed_on(closed_on);
+    return casus;
+  }
+  void Change(const std::function<void(state::StateWriter&)>& how) {
+    const auto transaction = *broker().assembly().store().Begin();
+    state::StateWriter state(*transaction, vault());
+    how(state);
+    EXPECT_THAT(transaction->Commit(), IsOk());
+  }
+  // A run in which somebody does `how` after the search, before the first destruction.
+  DestructionTotals RunWhile(const std::function<void(state::StateWriter&)>& how) {
+    bool done = false;
+    const auto totals = retention().Run("", [&] {
+      if (!std::exchange(done, true)) Change(how);
+      return absl::OkStatus();
+    });
+    EXPECT_THAT(totals, IsOk());
+    EXPECT_TRUE(done) << "nothing was found";
+    return totals.value_or(DestructionTotals());
+  }
+  Uuid person_;
+  Uuid ended_;
+  Uuid other_;
+};
+
+TEST_F(ChangedMeanwhileTest, WithoutAChangeBothGo) {
+  const DestructionTotals totals = RunWhile([](state::StateWriter&) {});
+  EXPECT_EQ(totals.persons, 1);
+  EXPECT_EQ(totals.casussen, 1);
+  EXPECT_FALSE(*vault().HasKey(person_));
+}
+
+TEST_F(ChangedMeanwhileTest, ACasusThatIsReopenedKeepsItsPerson) {
+  const DestructionTotals totals = RunWhile([&](state::StateWriter& state) {
+    EXPECT_THAT(state.PutCasus(ended_, Track(ended_, "ONDERZOEK", "")), IsOk());
+  });
+  EXPECT_EQ(totals.persons, 0);
+  EXPECT_EQ(totals.casussen, 0);
+  EXPECT_TRUE(*vault().HasKey(person_));
+  EXPECT_TRUE(*vault().HasKey(ended_));
+  EXPECT_THAT(SealedValues(), SizeIs(1));
+  EXPECT_THAT(Destroyed(), IsEmpty());
+}
+
+TEST_F(ChangedMeanwhileTest, APersonWhoIsPutIntoAnotherCasusStays) {
+  const DestructionTotals totals = RunWhile([&](state::StateWriter& state) {
+    EXPECT_THAT(state.PutCasus(other_, Track(other_, "TRIAGE", "")), IsOk());
+  });
+  EXPECT_EQ(totals.persons, 0);
+  EXPECT_EQ(totals.casussen, 1);
+  EXPECT_TRUE(*vault().HasKey(person_));
+  EXPECT_THAT(SealedValues(), SizeIs(1));
+}
+
+// The casus of the WGS keeps a value whose holder's term is over.
+TEST_F(ChangedMeanwhileTest, AValueStaysWhenItsPersonComesToATafelOfTheWgs) {
+  Change([&](state::StateWriter& state) {
+    EXPECT_THAT(state.PutCasus(ended_, Track(ended_, "ONDERZOEK", "")), IsOk());
+    store::v1::Deposit deposit;
+    deposit.mutable_holding()->mutable_source()->set_partij("P_POLITIE_ON");
+    deposit.mutable_holding()->mutable_source()->set_hat("POLITIE");
+    deposit.mutable_holding()->set_first_processed("2030-01-01");
+    deposit.mutable_holding()->set_recorded_on("2030-01-01");
+    deposit.mutable_holding()->set_deposit_end("2060-01-01");
+    EXPECT_THAT(state.PutDeposit(state::Subject::Person(person_), *crypto::RandomUuid(), deposit),
+                IsOk());
+  });
+  const DestructionTotals totals = RunWhile([&](state::StateWriter& state) {
+    store::v1::Casus casus = Track(other_, "", "");
+    casus.mutable_facts()->clear_wams_track();
+    casus.mutable_facts()->set_first_processed("2042-01-01");
+    casus.mutable_facts()->add_tafels("T_ZVH_CASUS");
+    EXPECT_THAT(state.PutCasus(other_, casus), IsOk());
+  });
+  EXPECT_EQ(totals.values, 0);
+  EXPECT_THAT(SealedValues(), SizeIs(2));
+}
+
+// ---- Rows that cannot be read ----
+
+class UnreadableTest : public ValuesTest {
+ protected:
+  void Put(store::Table table, std::string_view key, std::string_view bytes) {
+    const auto transaction = *broker().assembly().store().Begin();
+    ASSERT_THAT(transaction->Put(table, key, bytes), IsOk());
+    ASSERT_THAT(transaction->Commit(), IsOk());
+  }
+  std::vector<std::string> KeysOf(store::Table table, std::string_view prefix = "") {
+    std::vector<std::string> keys;
+    const auto rows = *(*broker().assembly().store().Read())->Scan(table, prefix, "", 10000);
+    for (const auto& each : rows) keys.push_back(each.key);
+    return keys;
+  }
+  // Changes one bit of what is sealed.
+  void Break(store::Table table, const std::string& key) {
+    auto bytes = *(*broker().assembly().store().Read())->Get(table, key);
+    ASSERT_TRUE(bytes);
+    bytes->back() = static_cast<char>(bytes->back() ^ 1);
+    Put(table, key, *bytes);
+  }
+  static std::string Row(std::string_view kind, std::string_view id) {
+    return absl::StrCat(ToAbsl(kind), " ", Uuid::FromBytes(id)->ToString());
+  }
+  void ExpectLeft(const std::vector<std::string>& rows) {
+    const auto totals = retention().Run("");
+    EXPECT_THAT(totals, IsError(Code::kDataLoss, "ROWS_UNREADABLE"));
+    auto metadata = MetadataOf(totals.status());
+    EXPECT_EQ(metadata["left"], absl::StrCat(rows.size()));
+    for (const std::string& row : rows) EXPECT_THAT(metadata["rows"], ::testing::HasSubstr(row));
+    std::vector<std::string> planned;
+    const CivilDate today = facts::LocalDate(broker().assembly().clock().Now());
+    for (const UnreadableRow& row : Plan(today.ToString()).unreadable)
+      planned.push_back(absl::StrCat(row.kind, " ", row.id));
+    EXPECT_THAT(planned, ::testing::UnorderedElementsAreArray(rows));
+  }
+};
+
+TEST_F(UnreadableTest, AValueThatCannotBeOpenedIsLeftAndTheOthersGo) {
+  ASSERT_THAT(world_->Consent(), IsOk());
+  const std::string broken = KeysOf(store::Table::kDeposit).front();
+  Break(store::Table::kDeposit, broken);
+  SmallWorld other(broker());
+  ASSERT_THAT(other.Build(2), IsOk());
+  v1::DepositFieldRequest deposit = other.NewDeposit();
+  deposit.set_deposit_end("2026-12-31");
+  ASSERT_THAT(other.Send<v1::DepositFieldResponse>(kGgz, "FieldService/DepositField", deposit),
+              IsOk());
+  ASSERT_THAT(broker().SetClock(At("2041-11-30")), IsOk());
+  ExpectLeft({Row("value", broken.substr(17))});
+  EXPECT_THAT(KeysOf(store::Table::kDeposit), ElementsAre(broken));
+  // The consent of the same person went.
+  EXPECT_EQ(RowsIn(store::Table::kRecord, "p"), 0U);
+  ExpectLogVerifies();
+
+  // It goes with its person, who is over.
+  ASSERT_THAT(broker().SetClock(At("2026-12-01")), IsOk());
+  ASSERT_THAT(world_->Close(), IsOk());
+  ASSERT_THAT(broker().SetClock(At("2041-12-01")), IsOk());
+  EXPECT_EQ(Run().persons, 1);
+  EXPECT_THAT(KeysOf(store::Table::kDeposit), IsEmpty());
+}
+
+TEST_F(UnreadableTest, ARecordThatDoesNotParseIsLeft) {
+  ASSERT_THAT(world_->Consent(), IsOk());
+  const std::string broken = KeysOf(store::Table::kRecord, "p").front();
+  const Uuid record = *Uuid::FromBytes(broken.substr(17));
+  const auto sealed = vault().Seal(AllPersons()[0],
+                                   absl::StrCat("record", std::string(record.bytes())), "\xff\xff");
+  ASSERT_THAT(sealed, IsOk());
+  Put(store::Table::kRecord, broken, *sealed);
+  ASSERT_THAT(DepositUntil("2026-12-31"), IsOk());
+  ASSERT_THAT(broker().SetClock(At("2040-01-01")), IsOk());
+  ExpectLeft({Row("record", record.bytes())});
+  // The value was over and went; nobody knows whether the record is.
+  EXPECT_THAT(SealedValues(), IsEmpty());
+  EXPECT_THAT(KeysOf(store::Table::kRecord, "p"), ElementsAre(broken));
+}
+
+TEST_F(UnreadableTest, ACasusThatCannotBeReadKeepsItsPersonsAndNobodyElse) {
+  // Gerda, in a casus that is over and in one that nobody can read.
+  SmallWorld lost(broker());
+  ASSERT_THAT(lost.Build(1), IsOk());
+  SmallWorld other(broker());
+  ASSERT_THAT(other.Build(2), IsOk());
+  ASSERT_THAT(world_->Close(), IsOk());
+  ASSERT_THAT(other.Close(), IsOk());
+  ASSERT_THAT(AllPersons(), SizeIs(2));
+  const Uuid id = *Uuid::Parse(lost.casus_id());
+  Break(store::Table::kCasus, std::string(id.bytes()));
+  ASSERT_THAT(broker().SetClock(At("2041-11-30")), IsOk());
+  ExpectLeft({Row("casus", id.bytes())});
+  EXPECT_THAT(KeysOf(store::Table::kCasus), ElementsAre(std::string(id.bytes())));
+  ASSERT_THAT(AllPersons(), SizeIs(1));
+  const auto gerda = *state::StateReader(**broker().assembly().store().Read(), vault())
+                          .PersonOf(kGgz.partij, *Uuid::Parse(lost.ggz_person()));
+  EXPECT_EQ(gerda, AllPersons()[0]);
+  EXPECT_TRUE(*vault().HasKey(id));
+}
+
+// The entries of its casus are in an older log: anybody may be in it.
+TEST_F(UnreadableTest, ACasusOfWhichTheLogSaysNothingKeepsEverybody) {
+  const Uuid id = *crypto::RandomUuid();
+  ASSERT_THAT(vault().CreateKey(id), IsOk());
+  Put(store::Table::kCasus, id.bytes(), "not sealed");
+  ASSERT_THAT(world_->Close(), IsOk());
+  ASSERT_THAT(broker().SetClock(At("2041-11-30")), IsOk());
+  ExpectLeft({Row("casus", id.bytes())});
+  EXPECT_THAT(AllPersons(), SizeIs(1));
+  EXPECT_FALSE(*vault().HasKey(*Uuid::Parse(world_->casus_id())));
+}
+
+TEST_F(UnreadableTest, WhatIsKeptOfRequestsAndInterruptionsIsToldOf) {
+  const std::string person(AllPersons()[0].bytes());
+  const std::string gone(crypto::RandomUuid()->bytes());
+  Put(store::Table::kJob, absl::StrCat("erase/", person), "\xff");
+  Put(store::Table::kJob, absl::StrCat("destroy/", gone), "\xff");
+  ASSERT_THAT(DepositUntil("2026-12-31"), IsOk());
+  ASSERT_THAT(broker().SetClock(At("2027-01-30")), IsOk());
+  ExpectLeft({Row("intention", gone),
+              absl::StrCat("erasure ", HexEncode(*vault().Pseudonym(AllPersons()[0])))});
+  // The value was over, and went.
+  EXPECT_THAT(SealedValues(), IsEmpty());
+}
+
+TEST_F(UnreadableTest, TheNightlyRunFailsSoThatSomebodyLooks) {
+  Break(store::Table::kDeposit, KeysOf(store::Table::kDeposit).front());
+  std::vector<Job> jobs = AllJobs();
+  jobs.erase(std::remove_if(jobs.begin(), jobs.end(),
+                            [](const Job& job) { return job.name != kRetentionJob; }),
+             jobs.end());
+  ASSERT_THAT(jobs, SizeIs(1));
+  SchedulerOptions options;
+  options.store = &broker().assembly().store();
+  options.clock = &broker().assembly().clock();
+  options.machine_clock = &SystemClock();
+  absl::Status outcome;
+  options.on_run = [&](std::string_view, const absl::Status& status) { outcome = status; };
+  Scheduler scheduler(std::move(options), broker().assembly().broker(), std::move(jobs));
+  ASSERT_THAT(scheduler.RunDue(), IsOk());
+  EXPECT_EQ(MetadataOf(outcome)["left"], "1");
+  const auto states = scheduler.Jobs();
+  ASSERT_THAT(states, IsOk());
+  EXPECT_EQ(states->front().reason, "ROWS_UNREADABLE");
+  EXPECT_EQ(states->front().failures, 1);
 }
 
 // ---- Under load ----

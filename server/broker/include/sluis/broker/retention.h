@@ -18,6 +18,9 @@ namespace sluis::broker {
 class Broker;
 struct Core;
 
+// Erasures that wait for their second operator are told of this many days before the last one.
+inline constexpr int kErasureWarningDays = 14;
+
 // The nightly job, for who would rather run it by hand.
 inline constexpr std::string_view kRetentionJob = "retention";
 
@@ -50,12 +53,22 @@ struct PendingErasure {
   CivilDate until;
 };
 
+// A row that cannot be read: its seal is broken, or its bytes do not parse. It is never destroyed,
+// because nobody can say whether it is over.
+struct UnreadableRow {
+  std::string kind;  // "casus", "person", "signal", "value", "record", "erasure" or "intention"
+  // Of the row: a UUID, or a key in hex; of a person and an erasure the pseudonym of the log.
+  std::string id;
+};
+
 struct DestructionPlan {
   CivilDate day;
   std::vector<Destruction> destructions;
   std::vector<PendingErasure> erasures;
   // Keys that are yet to be destroyed: the rest of an interrupted run.
   int unfinished = 0;
+  // What no run destroys before somebody mends it.
+  std::vector<UnreadableRow> unreadable;
 };
 
 struct DestructionTotals {
@@ -92,12 +105,14 @@ struct ErasureRequest {
 //    (RT_BROKER_LOG) can rest on it;
 //  - a person of whom there is nothing: no casus, no value, no entry for 30 days.
 // Nothing that a tafel may still release is ever destroyed; what cannot be judged (a day that
-// cannot be read, a term that is not set) stays.
+// cannot be read, a term that is not set) stays. So do rows that cannot be read, and the persons of
+// a casus that cannot be: the log says who they are. The rest goes on without them.
 //
 // Every destruction is a submission of its own: rows deleted, entry DESTROYED and, where a key
-// goes, the intention to destroy it, in one transaction; then the key in the vault's file; then a
-// second entry, and the end of the intention. A run that died is completed by the next one. Runs at
-// the same time do no harm.
+// goes, the intention to destroy it, in one transaction, and only while the version of what goes is
+// the one at which it was judged (a change of a casus moves the versions of its persons); then the
+// key in the vault's file; then a second entry, and the end of the intention. A run that died is
+// completed by the next one. Runs at the same time do no harm.
 //
 // Thread-safe. Nothing here may be called on the committer's thread.
 class Retention {
@@ -114,7 +129,9 @@ class Retention {
   // error ends the run. What changes meanwhile is looked at again.
   //   INVALID_ARGUMENT  MALFORMED     a name that is none (1-64 of [A-Za-z0-9._-]);
   //   UNAVAILABLE       STORE_LOCKED  everything is destroyed, but a reader of another process
-  //                                   keeps old pages of a file readable: to be repeated.
+  //                                   keeps old pages of a file readable: to be repeated;
+  //   DATA_LOSS         ROWS_UNREADABLE  everything else is destroyed; metadata "left" says how
+  //                                   many rows could not be read, "rows" which, the first ten.
   absl::StatusOr<DestructionTotals> Run(const std::string& operator_id,
                                         const std::function<absl::Status()>& go_on = {});
 
