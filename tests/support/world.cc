@@ -289,7 +289,8 @@ absl::Status World::AddPersons(const pb::CasusFacts& casus) {
     request.set_urgent(person.birth_date().empty());
     auto& elements = *request.mutable_elements();
     elements.set_geslachtsnaam(absl::StrCat(ToAbsl(kSecretMark), "naam ", person.id()));
-    elements.set_voornamen(absl::StrCat(ToAbsl(kSecretMark), "voornaam"));
+    // Nobody is called so for short: the mark alone stands in pseudonymised texts.
+    elements.set_voornamen(absl::StrCat("V", ToAbsl(kSecretMark), "voornaam"));
     elements.set_geboortedatum(person.birth_date());
     elements.set_postcode("7601AB");
     elements.set_huisnummer("1");

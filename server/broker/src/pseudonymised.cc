@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <array>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "deposit.h"
@@ -14,20 +17,111 @@ using WordList = std::vector<std::string>;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// The words of a text in lower case. What is not ASCII belongs to words: names have accents.
-WordList WordsOf(std::string_view text) {
-  WordList words(1);
-  for (const char c : text) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-        (static_cast<unsigned char>(c) & 0x80U) != 0) {
-      words.back().push_back(absl::ascii_tolower(static_cast<unsigned char>(c)));
-    } else if (!words.back().empty()) {
-      words.emplace_back();
+// ---- Letters ----
+
+// Letters with accents, by the last of a row of neighbours that are the same letter: those of
+// Latin-1 and Latin Extended-A, and the Romanian ones. In lower case; none: not a letter.
+struct Letters {
+  char32_t last;
+  std::string_view plain;
+};
+constexpr std::array kLetters = std::to_array<Letters>({
+    {0xbf, ""},    {0xc5, "a"},  {0xc6, "ae"}, {0xc7, "c"},  {0xcb, "e"},  {0xcf, "i"},
+    {0xd0, "d"},   {0xd1, "n"},  {0xd6, "o"},  {0xd7, ""},   {0xd8, "o"},  {0xdc, "u"},
+    {0xdd, "y"},   {0xde, "th"}, {0xdf, "ss"}, {0xe5, "a"},  {0xe6, "ae"}, {0xe7, "c"},
+    {0xeb, "e"},   {0xef, "i"},  {0xf0, "d"},  {0xf1, "n"},  {0xf6, "o"},  {0xf7, ""},
+    {0xf8, "o"},   {0xfc, "u"},  {0xfd, "y"},  {0xfe, "th"}, {0xff, "y"},  {0x105, "a"},
+    {0x10d, "c"},  {0x111, "d"}, {0x11b, "e"}, {0x123, "g"}, {0x127, "h"}, {0x131, "i"},
+    {0x133, "ij"}, {0x135, "j"}, {0x138, "k"}, {0x142, "l"}, {0x14b, "n"}, {0x151, "o"},
+    {0x153, "oe"}, {0x159, "r"}, {0x161, "s"}, {0x167, "t"}, {0x173, "u"}, {0x175, "w"},
+    {0x178, "y"},  {0x17e, "z"}, {0x17f, "s"},
+});
+
+// Without looks of their own: what joins, splits or accents the letters beside it.
+constexpr bool IsInvisible(char32_t c) {
+  return c == 0xad || (c >= 0x300 && c <= 0x36f) || (c >= 0x200b && c <= 0x200f) || c == 0x2060 ||
+         (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff;
+}
+constexpr bool IsHyphen(char32_t c) { return (c >= 0x2010 && c <= 0x2015) || c == 0x2212; }
+// Punctuation and signs beyond Latin-1, roughly.
+constexpr bool IsSign(char32_t c) {
+  return (c >= 0x2000 && c <= 0x2bff) || (c >= 0x3000 && c <= 0x303f) || c >= 0x1f000;
+}
+
+// One code point of valid UTF-8, from `at`; moves past it.
+char32_t Next(std::string_view text, size_t& at) {
+  const auto byte = [&](size_t i) {
+    return static_cast<char32_t>(static_cast<unsigned char>(i < text.size() ? text[i] : 0));
+  };
+  const char32_t first = byte(at);
+  const size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  char32_t c = length == 1 ? first : first & (0xffU >> (length + 1));
+  for (size_t i = 1; i < length; ++i) c = (c << 6U) | (byte(at + i) & 0x3fU);
+  at += length;
+  return c;
+}
+
+// The text with letters as they would be without accents, and nothing but spaces and hyphens of
+// what is between words. Letters of other scripts stay as they are.
+std::string Plain(std::string_view text) {
+  std::string plain;
+  for (size_t at = 0; at < text.size();) {
+    const size_t from = at;
+    char32_t c = Next(text, at);
+    // Full-width forms of ASCII.
+    if (c >= 0xff01 && c <= 0xff5e) c -= 0xfee0;
+    if (c < 0x80) {
+      plain.push_back(static_cast<char>(c));
+    } else if (IsInvisible(c)) {
+      continue;
+    } else if (c <= kLetters.back().last) {
+      const auto* row = std::find_if(kLetters.begin(), kLetters.end(),
+                                     [&](const Letters& each) { return c <= each.last; });
+      // Whether it is a capital is known of Latin-1; of the others it is taken to be one.
+      const bool capital = c < 0xdf || c > 0xff;
+      plain.append(row->plain.empty() ? " " : row->plain);
+      if (capital && !row->plain.empty()) {
+        char& letter = plain[plain.size() - row->plain.size()];
+        letter = absl::ascii_toupper(static_cast<unsigned char>(letter));
+      }
+    } else if (c >= 0x218 && c <= 0x21b) {
+      plain.push_back(c <= 0x219 ? 'S' : 'T');
+    } else if (IsHyphen(c)) {
+      plain.push_back('-');
+    } else if (IsSign(c)) {
+      plain.push_back(' ');
+    } else {
+      plain.append(text.substr(from, at - from));
     }
   }
-  if (words.back().empty()) words.pop_back();
+  return plain;
+}
+
+// Words in lower case, and which of them begin with a capital.
+struct Words {
+  WordList list;
+  std::vector<bool> capital;
+};
+
+Words SplitPlain(std::string_view plain) {
+  Words words;
+  bool inside = false;
+  for (const char c : plain) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool belongs = absl::ascii_isalnum(byte) || (byte & 0x80U) != 0;
+    if (belongs && !inside) {
+      words.list.emplace_back();
+      words.capital.push_back(absl::ascii_isupper(byte) || (byte & 0x80U) != 0);
+    }
+    if (belongs) words.list.back().push_back(absl::ascii_tolower(byte));
+    inside = belongs;
+  }
   return words;
 }
+
+WordList WordsOf(std::string_view text) { return SplitPlain(Plain(text)).list; }
+
+// ---- Numbers ----
 
 bool HoldsBsn(std::string_view digits) {
   for (size_t at = 0; at + 9 <= digits.size(); ++at) {
@@ -77,6 +171,8 @@ bool Holds(const WordList& words, const WordList& part) {
          std::search(words.begin(), words.end(), part.begin(), part.end()) != words.end();
 }
 
+// ---- Days ----
+
 constexpr std::array kMonths = {"januari",   "februari", "maart",    "april",
                                 "mei",       "juni",     "juli",     "augustus",
                                 "september", "oktober",  "november", "december"};
@@ -107,23 +203,131 @@ std::vector<WordList> WaysToWrite(CivilDate date) {
   return ways;
 }
 
-bool NamesPerson(const WordList& words, const store::v1::Person& person) {
-  // Each first name, and the surname as a whole. A single letter is no name.
-  for (const std::string& name : WordsOf(person.voornamen())) {
-    if (name.size() > 1 && Holds(words, {name})) return true;
+// ---- Addresses ----
+
+bool EndsWith(std::string_view word, std::string_view end) {
+  return word.size() > end.size() && word.substr(word.size() - end.size()) == end;
+}
+bool StartsWith(std::string_view word, std::string_view start) {
+  return word.substr(0, start.size()) == start;
+}
+
+// "12", "12a", "12bis". Not a year.
+bool IsHouseNumber(std::string_view word) {
+  size_t digits = 0;
+  while (digits < word.size() && IsDigit(word[digits])) ++digits;
+  if (digits == 0 || digits > 4 || word.size() > digits + 3) return false;
+  const bool year =
+      word.size() == 4 && digits == 4 && (StartsWith(word, "19") || StartsWith(word, "20"));
+  return !year;
+}
+
+// How the names of most streets end. What ends so without being one, and may well stand before a
+// number.
+constexpr std::array<std::string_view, 17> kStreets = {
+    "straat", "str",  "laan", "gracht", "plein",     "kade",      "singel", "steeg", "dreef",
+    "weg",    "dijk", "hof",  "pad",    "plantsoen", "boulevard", "allee",  "hofje"};
+constexpr std::array<std::string_view, 8> kNoStreets = {
+    "onderweg", "halverweg", "uitweg", "omweg", "snelweg", "gerechtshof", "rijweg", "binnenweg"};
+// Of these the name alone says where, written as a name.
+constexpr std::array<std::string_view, 8> kSurely = {"straat", "laan",   "gracht", "plein",
+                                                     "kade",   "singel", "steeg",  "plantsoen"};
+
+template <size_t kSize>
+bool Lists(const std::array<std::string_view, kSize>& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+template <size_t kSize>
+bool EndsWithAny(const std::array<std::string_view, kSize>& list, std::string_view word) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](std::string_view end) { return EndsWith(word, end); });
+}
+
+// Whoever lives there: held against the addresses on record it would tell who guesses one.
+bool HasAddress(const Words& words) {
+  constexpr std::array<std::string_view, 4> kNumber = {"nr", "nummer", "huisnummer", "huisnr"};
+  for (size_t i = 0; i < words.list.size(); ++i) {
+    const std::string& word = words.list[i];
+    if (IsPostcode(word)) return true;
+    size_t next = i + 1;
+    if (word == "huisnummer" || word == "huisnr") {
+      if (next < words.list.size() && IsHouseNumber(words.list[next])) return true;
+      continue;
+    }
+    const bool capital = words.capital[i];
+    const bool street = !Lists(kNoStreets, word) &&
+                        (EndsWithAny(kStreets, word) || (capital && Lists(kStreets, word)));
+    if (!street) continue;
+    if (capital && EndsWithAny(kSurely, word)) return true;
+    if (next < words.list.size() && Lists(kNumber, words.list[next])) ++next;
+    if (next < words.list.size() && IsHouseNumber(words.list[next])) return true;
   }
-  if (Holds(words, WordsOf(person.geslachtsnaam()))) return true;
+  return false;
+}
+
+// ---- Names ----
+
+// Between a first name and the rest of a surname.
+constexpr std::array<std::string_view, 32> kParticles = {
+    "van", "de", "der", "den", "het", "t",   "ten", "ter", "te", "in", "op",
+    "von", "zu", "el",  "al",  "la",  "le",  "du",  "da",  "do", "di", "dos",
+    "d",   "l",  "s",   "bin", "ben", "ibn", "st",  "san", "e",  "en"};
+// Words that begin a sentence more often than a name is cut off so.
+constexpr std::array<std::string_view, 8> kSentences = {"het", "die", "van", "den",
+                                                        "der", "dan", "met", "een"};
+constexpr std::array<std::string_view, 10> kDiminutives = {"tje", "je",  "pje", "etje", "ie",
+                                                           "ke",  "eke", "y",   "i",    "a"};
+
+// Also in the genitive.
+bool IsName(std::string_view word, std::string_view name) {
+  return word == name || (StartsWith(word, name) && word.substr(name.size()) == "s");
+}
+
+// "Willem": Wil, Will, Willempje. "Albert": Bert. Not Wim: that stands nowhere.
+bool IsShortFor(std::string_view word, std::string_view name) {
+  if (word.size() < 3 || name.size() < 3 || Lists(kSentences, word)) return false;
+  if (StartsWith(name, word) || (word.size() > 3 && EndsWith(name, word))) return true;
+  return StartsWith(word, name) && Lists(kDiminutives, word.substr(name.size()));
+}
+
+bool HasName(const Words& words, const store::v1::Person& person) {
+  const WordList first_names = WordsOf(person.voornamen());
+  const WordList surname = WordsOf(person.geslachtsnaam());
+  // The surname as a whole, in any case.
+  if (Holds(words.list, surname)) return true;
+  for (size_t i = 0; i < words.list.size(); ++i) {
+    const std::string& word = words.list[i];
+    const bool capital = words.capital[i];
+    for (const std::string& name : first_names) {
+      // A single letter is no name.
+      if (name.size() > 1 && (IsName(word, name) || (capital && IsShortFor(word, name))))
+        return true;
+    }
+    for (const std::string& name : surname) {
+      // "Geheim" of "van der Geheim". In lower case "groot" is no De Groot.
+      if (surname.size() == 1
+              ? IsName(word, name)
+              : capital && name.size() > 2 && !Lists(kParticles, name) && IsName(word, name)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+bool NamesPerson(const Words& words, const store::v1::Person& person) {
+  if (HasName(words, person)) return true;
   const WordList postcode = WordsOf(person.postcode());
-  if (Holds(words, postcode)) return true;
+  if (Holds(words.list, postcode)) return true;
   if (postcode.size() == 1 && IsPostcode(postcode[0]) &&
-      Holds(words, {postcode[0].substr(0, 4), postcode[0].substr(4)})) {
+      Holds(words.list, {postcode[0].substr(0, 4), postcode[0].substr(4)})) {
     return true;
   }
   const auto birth = CivilDate::Parse(person.geboortedatum());
   if (!birth.ok()) return false;
   const std::vector<WordList> ways = WaysToWrite(*birth);
   return std::any_of(ways.begin(), ways.end(),
-                     [&](const WordList& way) { return Holds(words, way); });
+                     [&](const WordList& way) { return Holds(words.list, way); });
 }
 
 }  // namespace
@@ -131,19 +335,19 @@ bool NamesPerson(const WordList& words, const store::v1::Person& person) {
 absl::Status CheckPseudonymised(CommandContext& context, const store::v1::Casus& casus,
                                 std::string_view path, const v1::ValueContent& content) {
   bool recognisable = false;
-  std::vector<WordList> texts;
+  std::vector<Words> texts;
   for (const std::string& text : intake::TextsOf(content.value())) {
-    texts.push_back(WordsOf(text));
-    recognisable = recognisable || HasBsn(text) ||
-                   std::any_of(texts.back().begin(), texts.back().end(), &IsPostcode);
+    const std::string plain = Plain(text);
+    texts.push_back(SplitPlain(plain));
+    recognisable = recognisable || HasBsn(plain) || HasAddress(texts.back());
   }
   for (const auto& in_casus : casus.facts().persons()) {
     SLUIS_ASSIGN_OR_RETURN(const Uuid id, Uuid::Parse(in_casus.id()));
     SLUIS_ASSIGN_OR_RETURN(const auto person, UnlessDestroyed(context.state.Person(id)));
     if (!person) continue;
-    recognisable = recognisable ||
-                   std::any_of(texts.begin(), texts.end(),
-                               [&](const WordList& words) { return NamesPerson(words, *person); });
+    recognisable = recognisable || std::any_of(texts.begin(), texts.end(), [&](const Words& words) {
+                     return NamesPerson(words, *person);
+                   });
   }
   if (!recognisable) return absl::OkStatus();
   return WithMetadata(

@@ -199,6 +199,45 @@ TEST_F(BestuurlijkTest, ABirthDayInAbbreviatedMonthsIsRefused) {
   }
 }
 
+// However the name is written, and where somebody lives.
+TEST_F(BestuurlijkTest, AccentsCapitalsNicknamesAndStreetsDoNotHideWhoItIs) {
+  ScaleUp();
+  v1::AddPersonRequest add;
+  add.set_casus_id(world_.casus_id());
+  add.mutable_elements()->set_geslachtsnaam("van der \u00c9clair-\u0141ucas");
+  add.mutable_elements()->set_voornamen("Willem \u00d6zg\u00fcr");
+  add.mutable_elements()->set_geboortedatum("1979-03-05");
+  add.mutable_elements()->set_postcode("7602AB");
+  add.mutable_elements()->set_huisnummer("3");
+  add.set_role(policy::v1::PersonRole::OUDER);
+  ASSERT_THAT(world_.Send<v1::AddPersonResponse>(kRegie, "CasusService/AddPerson", add), IsOk());
+  const std::string bsn = testing::TestBsn(1);
+  for (const std::string& text : std::vector<std::string>{
+           "meneer van der \u00e9clair-\u0142ucas", "meneer \u00c9CLAIR", "meneer Eclair",
+           "meneer \u0141UCAS", "meneer Lucas", "\u201e\u00c9clair\u201d weigert",
+           // Decomposed, hyphenated without a trace, in the genitive.
+           "meneer E\u0301clair", "meneer \u00c9cl\u00adair", "Eclairs moeder",
+           "\u00c9clair\u2019s moeder", "\u00d6ZG\u00dcR wil niet", "ozgur wil niet",
+           "willem wil niet", "afgesproken met Wil", "afgesproken met Willempje",
+           "meneer Geheim\u2019s dossier", "GEHEIMS dossier",
+           "nummer " + bsn.substr(0, 3) + "\u00a0" + bsn.substr(3),
+           "nummer " + bsn.substr(0, 4) + "\u2011" + bsn.substr(4),
+           // Of whomever.
+           "woont Dorpsstraat 12", "woont dorpsstr. nr. 12a", "aan de Beukenlaan",
+           "op de Oude Weg 5", "huisnummer 7"}) {
+    const auto refused = Escalate(NewDilemma(text));
+    EXPECT_THAT(refused, IsError(Code::kFailedPrecondition, "CATEGORY_EXCLUDED")) << text;
+    EXPECT_EQ(MetadataOf(refused.status())["field"], "fields[1].content.value");
+    EXPECT_EQ(refused.status().message().find(text), absl::string_view::npos);
+  }
+  for (const std::string& text : std::vector<std::string>{
+           "hij wil niet", "een \u00e9clair bij de koffie", "op straat sinds 2024",
+           "was onderweg 3 keer te laat", "op weg naar 2027", "Het gaat goed",
+           "caf\u00e9 \u2013 3 keer", "de rechter van het gerechtshof 2 keer gesproken"}) {
+    EXPECT_THAT(Escalate(NewDilemma(text)), IsOk()) << text;
+  }
+}
+
 // The same through a plain deposit and its correction.
 TEST_F(BestuurlijkTest, ADepositInPseudonymisedFormIsHeldAgainstThePersons) {
   v1::DepositFieldRequest deposit;
