@@ -486,6 +486,12 @@ class DocumentComparison {
 
 // ---- The comparison ----
 
+// What a route has to be about: a hat, of whoever asks or of the source, and a tafel. Empty: any.
+struct About {
+  std::string hat{};
+  std::string tafel{};
+};
+
 class Comparison {
  public:
   Comparison(const Policy& before, const Policy& after, const DiffOptions& options,
@@ -596,12 +602,6 @@ class Comparison {
   struct CellClass {
     CellRoutes routes;
     std::vector<Region> places;
-  };
-
-  // What a route has to be about: a hat, of whoever asks or of the source, and a tafel. Empty: any.
-  struct About {
-    std::string hat{};
-    std::string tafel{};
   };
 
   // The first proof that `prove` makes of a route of one of the policies.
@@ -751,14 +751,13 @@ class Comparison {
     for (const std::string& staff : HatsOf(here, partij)) {
       if (staff == hat || !Holds(there, partij, staff)) continue;
       const Changed changed{partij, staff, [](bool, int32_t, int32_t) { return true; }};
-      const auto participation = [&](bool, bool asks, const Route& route) {
-        std::optional<Difference::Reading> reading;
-        const CircumstanceSet by_partij = route.needs.circumstances & (asks ? kActing : kSource);
-        if (by_partij == 0) return reading;
-        reading.emplace();
-        reading->circumstances = by_partij;
-        reading->nl = absl::StrCat("deelname van ", partij, " als ", hat);
-        reading->en = absl::StrCat("participation of ", partij, " as ", hat);
+      const auto participation = [&](bool, bool asks,
+                                     const Route& route) -> std::optional<Difference::Reading> {
+        Difference::Reading reading;
+        reading.circumstances = route.needs.circumstances & (asks ? kActing : kSource);
+        if (reading.circumstances == 0) return std::nullopt;
+        reading.nl = absl::StrCat("deelname van ", partij, " als ", hat);
+        reading.en = absl::StrCat("participation of ", partij, " as ", hat);
         return reading;
       };
       if (auto proof = ProofOfPartij(changed, by_before, participation)) return proof;
@@ -798,20 +797,21 @@ class Comparison {
       for (const std::string& hat : HatsOf(here.policy(), partij)) {
         const bool mayor =
             here.compiled().hat[here.policy().FindHat(hat)->index()].wvggz == v1::Hat::BURGEMEESTER;
-        const auto recorded = [&](bool, bool asks, const Route& route) {
-          std::optional<Difference::Reading> reading;
+        const auto recorded = [&](bool, bool asks,
+                                  const Route& route) -> std::optional<Difference::Reading> {
           constexpr ConditionSet kDetention = Bit(Condition::kGemeenteVoorOfNaDetentie);
           constexpr ConditionSet kWvggz = Bit(Condition::kStriktNoodzakelijkWvggz);
+          Difference::Reading reading;
           if (asks && (route.needs.conditions & kDetention) != 0) {
-            reading.emplace();
-            reading->conditions = kDetention;
-            reading->nl = absl::StrCat("voor detentie woonachtig in ", municipality);
-            reading->en = absl::StrCat("living in ", municipality, " before detention");
+            reading.conditions = kDetention;
+            reading.nl = absl::StrCat("voor detentie woonachtig in ", municipality);
+            reading.en = absl::StrCat("living in ", municipality, " before detention");
           } else if (mayor && (route.needs.conditions & kWvggz) != 0) {
-            reading.emplace();
-            reading->conditions = kWvggz;
-            reading->nl = absl::StrCat("een casus van ", municipality);
-            reading->en = absl::StrCat("a casus of ", municipality);
+            reading.conditions = kWvggz;
+            reading.nl = absl::StrCat("een casus van ", municipality);
+            reading.en = absl::StrCat("a casus of ", municipality);
+          } else {
+            return std::nullopt;
           }
           return reading;
         };
