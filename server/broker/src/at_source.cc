@@ -19,6 +19,12 @@ using v1::DeliveryOutcome;
 constexpr absl::Duration kMargin = absl::Milliseconds(200);
 constexpr std::string_view kPending = "delivery/";
 constexpr size_t kMostPending = 100000;
+// A second entry that could not be made is tried again after this, twice this, and so on.
+constexpr absl::Duration kFirstRetry = absl::Seconds(1);
+constexpr absl::Duration kLastRetry = absl::Minutes(1);
+// What is this late the broker that was to make it will not make.
+constexpr absl::Duration kOverdue = absl::Minutes(2);
+constexpr size_t kPage = 500;
 
 std::string PendingKey(uint64_t decision) {
   std::string key(kPending);
@@ -229,7 +235,8 @@ class Delivering : public std::enable_shared_from_this<Delivering> {
   }
 
   void Answer(absl::StatusOr<ledger::Committed> delivery) {
-    // Without the second entry nothing leaves; the watch stays, and sees to the entry.
+    // Without the second entry nothing leaves; the watch stays, and makes the entry however often
+    // that fails.
     if (!delivery.ok()) return what_->call->done(delivery.status());
     core_.sources->timer().Cancel(watch_);
     std::string response;
@@ -298,17 +305,60 @@ absl::StatusOr<ledger::Draft> CommitUndelivered(Core& core, uint64_t index,
   return draft;
 }
 
-Timer::Id WatchDelivery(Core& core, uint64_t index, absl::Duration after) {
-  return core.sources->timer().After(after, [&core, index] {
+// Whether an entry that could not be made may be made later: a store that fails may heal, a ledger
+// that is broken does not.
+bool MayBeTriedAgain(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable ||
+         status.code() == absl::StatusCode::kDeadlineExceeded ||
+         status.code() == absl::StatusCode::kInternal;
+}
+
+Timer::Id WatchDelivery(Core& core, uint64_t index, absl::Duration after,
+                        absl::Duration retry = kFirstRetry) {
+  return core.sources->timer().After(after, [&core, index, retry] {
     // A broker that is stopping leaves it to its next start.
     if (!core.BeginWork()) return;
     ledger::Submission submission;
     submission.apply = [&core, index](store::Transaction& transaction, const ledger::Moment&) {
       return CommitUndelivered(core, index, transaction);
     };
-    submission.done = [&core](const absl::StatusOr<ledger::Committed>&) { core.EndWork(); };
+    submission.done = [&core, index, retry](const absl::StatusOr<ledger::Committed>& committed) {
+      if (!committed.ok() && MayBeTriedAgain(committed.status()))
+        WatchDelivery(core, index, retry, std::min(2 * retry, kLastRetry));
+      core.EndWork();
+    };
     core.options.ledger->Submit(std::move(submission));
   });
+}
+
+// Deliveries that no broker sees to any more: of another replica that ended, for one. Entries that
+// are made twice are not: the row of the delivery goes with the first.
+absl::Status EndOverdueDeliveries(Core& core, const JobMoment& moment) {
+  const int64_t before = absl::ToUnixMicros(absl::Now() - kOverdue);
+  std::string after;
+  for (;;) {
+    SLUIS_RETURN_IF_ERROR(moment.go_on());
+    SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
+    SLUIS_ASSIGN_OR_RETURN(const auto rows,
+                           reader->Scan(store::Table::kJob, kPending, after, kPage));
+    for (const store::Document& row : rows) {
+      after = row.key;
+      store::v1::PendingDelivery pending;
+      if (row.key.size() != kPending.size() + 8 || !pending.ParseFromString(row.value) ||
+          pending.due() >= before) {
+        continue;
+      }
+      const uint64_t index = ReadU64(std::string_view(row.key).substr(kPending.size()));
+      const absl::Status made =
+          core.SubmitOwn([&core, index](store::Transaction& transaction, const ledger::Moment&) {
+            return CommitUndelivered(core, index, transaction);
+          });
+      // Another made it meanwhile.
+      if (absl::IsAborted(made)) continue;
+      SLUIS_RETURN_IF_ERROR(made);
+    }
+    if (rows.size() < kPage) return absl::OkStatus();
+  }
 }
 
 void Delivering::Watch() {
@@ -359,6 +409,10 @@ absl::Status ExpectDelivery(Core& core, store::Transaction& transaction, uint64_
 
 void DeliverAtSource(Core& core, std::shared_ptr<AtSource> what, ledger::Committed decision) {
   std::make_shared<Delivering>(core, std::move(what), std::move(decision))->Start();
+}
+
+void AddDeliveryJobs(std::vector<Job>& jobs) {
+  jobs.push_back({"deliveries", absl::Minutes(1), Job::Hours::kAny, &EndOverdueDeliveries});
 }
 
 void RecoverDeliveries(Core& core) {

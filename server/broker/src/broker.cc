@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "at_source.h"
 #include "core.h"
+#include "log_scan.h"
 #include "notice_hub.h"
 #include "notify.h"
 #include "persons.h"
@@ -55,12 +56,18 @@ const StreamHandlers& AllStreams() {
   return all;
 }
 
+absl::Status NotAPartij() {
+  return PermissionDenied("NOT_A_PARTIJ",
+                          "the OIN of the certificate is no partij of the convenant");
+}
+
 }  // namespace
 
 std::vector<Job> AllJobs() {
   std::vector<Job> jobs;
   AddRetentionJobs(jobs);
   AddNoticeJobs(jobs);
+  AddDeliveryJobs(jobs);
   AddDutyJobs(jobs);
   return jobs;
 }
@@ -142,9 +149,7 @@ void Broker::Call(std::string_view method, const Oin& caller, std::string reques
   const ActivePolicy active = core->Active();
   const auto partij = active.policy->FindPartijByOin(caller);
   if (!partij) {
-    return core->Reject(
-        call, PermissionDenied("NOT_A_PARTIJ",
-                               "the OIN of the certificate is no partij of the convenant"));
+    return core->Reject(call, NotAPartij());
   }
   call->partij = active.policy->NameOf(*partij);
   handler->second(*core, call);
@@ -167,9 +172,7 @@ std::unique_ptr<Stream> Broker::OpenStream(std::string_view method, const Oin& c
   const ActivePolicy active = core_->Active();
   const auto partij = active.policy->FindPartijByOin(caller);
   if (!partij) {
-    Reject(caller,
-           PermissionDenied("NOT_A_PARTIJ",
-                            "the OIN of the certificate is no partij of the convenant"),
+    Reject(caller, NotAPartij(),
            [peer = std::move(peer)](const absl::StatusOr<std::string>& answer) {
              peer->End(answer.status());
            });
@@ -181,8 +184,13 @@ std::unique_ptr<Stream> Broker::OpenStream(std::string_view method, const Oin& c
 void Broker::Reject(const Oin& caller, absl::Status why, Done done) {
   const CallPtr call = Admit({}, caller, {}, absl::InfiniteFuture(), std::move(done));
   if (call == nullptr) return;
-  if (const auto partij = core_->Active().policy->FindPartijByOin(caller))
-    call->partij = core_->Active().policy->NameOf(*partij);
+  const ActivePolicy active = core_->Active();
+  if (const auto partij = active.policy->FindPartijByOin(caller)) {
+    call->partij = active.policy->NameOf(*partij);
+  } else {
+    // Nothing else is said to a stranger, so that an entry without number never stands for more.
+    why = NotAPartij();
+  }
   core_->Reject(call, std::move(why));
 }
 
@@ -283,15 +291,19 @@ absl::Status Core::SubmitOwn(Apply apply) {
   return *result;
 }
 
-void Core::Submit(const CallPtr& call, Apply apply, Finish finish, TakeOver take_over) {
+void Core::Submit(const CallPtr& call, Apply apply, Finish finish, TakeOver take_over,
+                  Again again) {
   ledger::Submission submission;
   submission.apply = std::move(apply);
   submission.known_tree_size = call->known_tree_size;
   submission.deadline = call->deadline;
   submission.prompt = true;
-  submission.done = [this, call, finish = std::move(finish), take_over = std::move(take_over)](
-                        absl::StatusOr<ledger::Committed> committed) {
-    if (!committed.ok()) return call->done(committed.status());
+  submission.done = [this, call, finish = std::move(finish), take_over = std::move(take_over),
+                     again = std::move(again)](absl::StatusOr<ledger::Committed> committed) {
+    if (!committed.ok()) {
+      if (again && again()) return;
+      return call->done(committed.status());
+    }
     hub->Committed(committed->receipt.index);
     if (take_over && committed->draft.error.ok() && take_over(*committed)) return;
     std::string receipt = EncodeReceipt(committed->receipt);
@@ -582,49 +594,84 @@ void SetCasus(CommandContext& context, const Uuid& casus) {
   context.record.set_casus_id(std::string(casus.bytes()));
 }
 
+namespace {
+
+// A command on its way, over its attempts.
+struct CommandRun {
+  CallPtr call;
+  EventKind::Id kind;
+  RequestKey key;
+  std::string hat;
+  std::string professional;
+  bool acts;
+  Repeat repeat;
+  std::function<absl::StatusOr<std::string>(CommandContext&)> execute;
+  Attempts attempts = {};
+};
+
+absl::StatusOr<ledger::Draft> Attempt(Core& core, CommandRun& run, store::Transaction& transaction,
+                                      const ledger::Moment& moment) {
+  const ActivePolicy active = core.Active();
+  ledger::Draft draft = NewDraft(*run.call, active, run.kind, run.key.content);
+  draft.record->set_acting_hat(active.policy->FindHat(run.hat) ? run.hat : std::string());
+  draft.record->set_professional(
+      intake::CheckProfessional("", run.professional).ok() ? run.professional : std::string());
+  const auto refuse = [&](absl::Status why) -> absl::StatusOr<ledger::Draft> {
+    if (!IsRefusal(why)) return why;
+    SLUIS_RETURN_IF_ERROR(transaction.RollbackToMark());
+    SetError(draft, std::move(why));
+    return std::move(draft);
+  };
+  auto earlier = FindEarlier(core, transaction, run.key, run.repeat);
+  if (!earlier.ok()) return refuse(earlier.status());
+  if (*earlier) draft.record->set_repeats((*earlier)->index + 1);
+  if (*earlier && run.repeat == Repeat::kFirstAnswer) {
+    draft.kind = EventKind::CALL_REPEATED;
+    SLUIS_RETURN_IF_ERROR(SetAnswer(core, run.key.id, std::move((*earlier)->answer), draft));
+    return draft;
+  }
+  state::StateWriter state(transaction, *core.options.vault);
+  CommandContext context{
+      core,          *run.call,        active,  *active.policy,   moment,       state, transaction,
+      *draft.record, run.call->partij, run.hat, run.professional, &run.attempts};
+  if (run.acts) {
+    if (absl::Status actor = CheckActor(context); !actor.ok()) return refuse(std::move(actor));
+  }
+  auto answer = run.execute(context);
+  if (!answer.ok()) return refuse(answer.status());
+  if (!*earlier) SLUIS_RETURN_IF_ERROR(RememberRequest(transaction, run.key, moment.index));
+  SLUIS_RETURN_IF_ERROR(SetAnswer(core, run.key.id, *std::move(answer), draft));
+  if (run.repeat == Repeat::kAnew) draft.kept_answer.clear();
+  return draft;
+}
+
+void SubmitCommand(Core& core, const std::shared_ptr<CommandRun>& run) {
+  core.Submit(
+      run->call,
+      [&core, run](store::Transaction& transaction, const ledger::Moment& moment) {
+        return Attempt(core, *run, transaction, moment);
+      },
+      {}, {},
+      [&core, run] {
+        if (!run->attempts.read_first) return false;
+        core.Post([&core, run] {
+          const auto read = std::exchange(run->attempts.read_first, {});
+          if (absl::Status done = read(); !done.ok()) return run->call->done(std::move(done));
+          ++run->attempts.made;
+          SubmitCommand(core, run);
+        });
+        return true;
+      });
+}
+
+}  // namespace
+
 void RunCommandErased(Core& core, const CallPtr& call, EventKind::Id kind, RequestKey key,
                       std::string hat, std::string professional, bool acts, Repeat repeat,
                       std::function<absl::StatusOr<std::string>(CommandContext&)> execute) {
-  core.Submit(
-      call,
-      [&core, call, kind, key = std::move(key), hat = std::move(hat),
-       professional = std::move(professional), acts, repeat, execute = std::move(execute)](
-          store::Transaction& transaction,
-          const ledger::Moment& moment) -> absl::StatusOr<ledger::Draft> {
-        const ActivePolicy active = core.Active();
-        ledger::Draft draft = NewDraft(*call, active, kind, key.content);
-        draft.record->set_acting_hat(active.policy->FindHat(hat) ? hat : std::string());
-        draft.record->set_professional(
-            intake::CheckProfessional("", professional).ok() ? professional : std::string());
-        const auto refuse = [&](absl::Status why) -> absl::StatusOr<ledger::Draft> {
-          if (!IsRefusal(why)) return why;
-          SLUIS_RETURN_IF_ERROR(transaction.RollbackToMark());
-          SetError(draft, std::move(why));
-          return std::move(draft);
-        };
-        auto earlier = FindEarlier(core, transaction, key, repeat);
-        if (!earlier.ok()) return refuse(earlier.status());
-        if (*earlier) draft.record->set_repeats((*earlier)->index + 1);
-        if (*earlier && repeat == Repeat::kFirstAnswer) {
-          draft.kind = EventKind::CALL_REPEATED;
-          SLUIS_RETURN_IF_ERROR(SetAnswer(core, key.id, std::move((*earlier)->answer), draft));
-          return draft;
-        }
-        state::StateWriter state(transaction, *core.options.vault);
-        CommandContext context{core,         *call, active,      *active.policy,
-                               moment,       state, transaction, *draft.record,
-                               call->partij, hat,   professional};
-        if (acts) {
-          if (absl::Status actor = CheckActor(context); !actor.ok())
-            return refuse(std::move(actor));
-        }
-        auto answer = execute(context);
-        if (!answer.ok()) return refuse(answer.status());
-        if (!*earlier) SLUIS_RETURN_IF_ERROR(RememberRequest(transaction, key, moment.index));
-        SLUIS_RETURN_IF_ERROR(SetAnswer(core, key.id, *std::move(answer), draft));
-        if (repeat == Repeat::kAnew) draft.kept_answer.clear();
-        return draft;
-      });
+  SubmitCommand(core, std::make_shared<CommandRun>(
+                          CommandRun{call, kind, std::move(key), std::move(hat),
+                                     std::move(professional), acts, repeat, std::move(execute)}));
 }
 
 }  // namespace sluis::broker

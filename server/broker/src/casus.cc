@@ -2,6 +2,7 @@
 #include <set>
 
 #include "core.h"
+#include "inbox.h"
 #include "notify.h"
 #include "persons.h"
 
@@ -488,6 +489,7 @@ absl::StatusOr<v1::CloseCasusAnswer> Close(CommandContext& context,
   casus.set_closed_on(context.moment.today.ToString());
   casus.add_reasons(request.reason());
   SLUIS_RETURN_IF_ERROR(context.state.PutCasus(casus_id, casus));
+  SLUIS_RETURN_IF_ERROR(EndItems(context, casus_id, casus));
   // Everybody who can see its status: those to whom a person was introduced too.
   std::set<std::string> told = MembersOf(casus, context.moment.today);
   for (const auto& introduction : casus.introductions()) told.insert(introduction.partij());

@@ -2,6 +2,7 @@
 
 #include "core.h"
 #include "inzage_rules.h"
+#include "log_scan.h"
 #include "names.h"
 #include "notify.h"
 
@@ -143,8 +144,7 @@ absl::Status CheckWithdraw(const v1::WithdrawConsentRequest& request) {
 
 // How many releases one answer names.
 constexpr int kMaxEarlier = 500;
-constexpr size_t kChunk = 500;
-// How many entries are looked at for them, on the committer's thread.
+// How many are looked at for them.
 constexpr size_t kMaxLookedAt = 5000;
 
 bool Covers(const policy::Policy& policy, const Consent& consent, const std::string& field) {
@@ -154,6 +154,56 @@ bool Covers(const policy::Policy& policy, const Consent& consent, const std::str
   const auto known = policy.FindField(field);
   return has(consent.fields(), field) ||
          (known && has(consent.categories(), policy.convenant().fields(known->index()).category()));
+}
+
+// A release within the scope of a consent.
+struct Earlier {
+  uint64_t entry = 0;
+  std::string casus;
+  CivilDate day{};
+  std::vector<std::string> fields;
+};
+struct AllEarlier {
+  std::vector<Earlier> releases;
+  bool more = false;
+};
+
+absl::StatusOr<AllEarlier> FindEarlierReleases(CommandContext& context, const std::string& id,
+                                               const Uuid& person,
+                                               const store::v1::FactRecord& record) {
+  const Consent& consent = record.consent();
+  SLUIS_ASSIGN_OR_RETURN(store::EntryFilter filter,
+                         FilterFor(context, state::Subject::Person(person)));
+  filter.kinds = {EventKind::FIELDS_REQUESTED};
+  filter.caller = consent.recipient().partij();
+  filter.source = consent.source().partij();
+  // The fields of a category are those of a policy.
+  const std::string name = absl::StrCat("earlier/", id, "/", context.active.hash);
+  return FoldEntries<AllEarlier>(
+      context, name, std::move(filter), record.entry(),
+      [consent, policy = context.active.policy](store::Reader&, const store::EntryRow& row,
+                                                const log::v1::Record& entry, AllEarlier& found) {
+        if (found.more || !entry.error_reason().empty() || entry.repeats() != 0 ||
+            entry.acting_hat() != consent.recipient().hat() ||
+            entry.decision().source_hat() != consent.source().hat() ||
+            entry.decision().purpose() != consent.purpose()) {
+          return absl::OkStatus();
+        }
+        std::vector<std::string> fields;
+        for (const auto& field : entry.decision().fields()) {
+          if (field.outcome() == policy::v1::FieldOutcome::RELEASE &&
+              Covers(*policy, consent, field.field())) {
+            fields.push_back(field.field());
+          }
+        }
+        if (fields.empty()) return absl::OkStatus();
+        found.more = found.releases.size() >= kMaxLookedAt;
+        if (!found.more) {
+          found.releases.push_back({row.index, entry.casus_id(),
+                                    CivilDate::FromDays(entry.local_date()), std::move(fields)});
+        }
+        return absl::OkStatus();
+      });
 }
 
 // What was released within the scope of the consent, as far as the acting side may know it.
@@ -169,58 +219,29 @@ absl::Status AddEarlier(CommandContext& context, const v1::WithdrawConsentReques
                     {context.partij, context.hat, context.professional, person,
                      static_cast<policy::RightsRole>(request.rights_role()),
                      request.identity_established(), by_mandate});
-  store::EntryFilter filter;
-  filter.kinds = {EventKind::FIELDS_REQUESTED};
-  filter.caller = consent.recipient().partij();
-  filter.source = consent.source().partij();
-  filter.pseudonym = context.record.pseudonym();
-  uint64_t next = record.entry();
-  for (size_t looked_at = 0;;) {
-    SLUIS_ASSIGN_OR_RETURN(const auto rows, context.transaction.Search(filter, next, kChunk));
-    for (const store::EntryRow& row : rows) {
-      next = row.index + 1;
-      log::v1::Record entry;
-      if (!entry.ParseFromString(row.record))
-        return DataLoss("STORE_SYNC_FAILED", "a stored record cannot be read");
-      if (!entry.error_reason().empty() || entry.repeats() != 0 ||
-          entry.acting_hat() != consent.recipient().hat() ||
-          entry.decision().source_hat() != consent.source().hat() ||
-          entry.decision().purpose() != consent.purpose()) {
-        continue;
-      }
-      std::vector<std::string> fields;
-      for (const auto& field : entry.decision().fields()) {
-        if (field.outcome() == policy::v1::FieldOutcome::RELEASE &&
-            Covers(context.policy, consent, field.field())) {
-          fields.push_back(field.field());
-        }
-      }
-      if (fields.empty()) continue;
-      std::vector<bool> told(fields.size(), side);
-      if (!side) {
-        SLUIS_ASSIGN_OR_RETURN(const Uuid casus, Uuid::FromBytes(entry.casus_id()));
-        SLUIS_ASSIGN_OR_RETURN(told, rules.MayBeTold(casus, consent.source(), fields));
-      }
-      for (size_t i = 0; i < fields.size(); ++i) {
-        if (!told[i]) continue;
-        if (answer.earlier_size() >= kMaxEarlier) {
-          answer.set_more(true);
-          return absl::OkStatus();
-        }
-        v1::EarlierRelease& earlier = *answer.add_earlier();
-        earlier.set_entry(row.index);
-        earlier.set_field(fields[i]);
-        *earlier.mutable_recipient() = consent.recipient();
-        earlier.set_date(CivilDate::FromDays(entry.local_date()).ToString());
-      }
+  SLUIS_ASSIGN_OR_RETURN(const AllEarlier found,
+                         FindEarlierReleases(context, request.consent_id(), person, record));
+  for (const Earlier& release : found.releases) {
+    std::vector<bool> told(release.fields.size(), side);
+    if (!side) {
+      SLUIS_ASSIGN_OR_RETURN(const Uuid casus, Uuid::FromBytes(release.casus));
+      SLUIS_ASSIGN_OR_RETURN(told, rules.MayBeTold(casus, consent.source(), release.fields));
     }
-    if (rows.size() < kChunk) return absl::OkStatus();
-    looked_at += rows.size();
-    if (looked_at >= kMaxLookedAt) {
-      answer.set_more(true);
-      return absl::OkStatus();
+    for (size_t i = 0; i < release.fields.size(); ++i) {
+      if (!told[i]) continue;
+      if (answer.earlier_size() >= kMaxEarlier) {
+        answer.set_more(true);
+        return absl::OkStatus();
+      }
+      v1::EarlierRelease& earlier = *answer.add_earlier();
+      earlier.set_entry(release.entry);
+      earlier.set_field(release.fields[i]);
+      *earlier.mutable_recipient() = consent.recipient();
+      earlier.set_date(release.day.ToString());
     }
   }
+  answer.set_more(found.more);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::WithdrawConsentAnswer> Withdraw(CommandContext& context,

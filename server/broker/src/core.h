@@ -84,7 +84,11 @@ struct Core {
   // `take_over` may go on in another way, and later, with what was committed: it then returns true
   // and answers the call itself.
   using TakeOver = std::function<bool(ledger::Committed&)>;
-  void Submit(const CallPtr& call, Apply apply, Finish finish = {}, TakeOver take_over = {});
+  // `again` may go on with what was not committed, and later: it then returns true and answers the
+  // call itself.
+  using Again = std::function<bool()>;
+  void Submit(const CallPtr& call, Apply apply, Finish finish = {}, TakeOver take_over = {},
+              Again again = {});
   // Counts work that is no call among those under way, for which Drain() waits, until EndWork().
   // False when the broker is stopping: then it is not to be begun.
   bool BeginWork();
@@ -164,6 +168,8 @@ absl::StatusOr<std::optional<T>> UnlessDestroyed(absl::StatusOr<std::optional<T>
 
 // ---- Commands: calls that change something ----
 
+struct Attempts;
+
 // What a command runs with, on the committer's thread.
 struct CommandContext {
   Core& core;
@@ -178,6 +184,8 @@ struct CommandContext {
   const std::string& partij;
   std::string hat;
   std::string professional;
+  // For what rests on much of the log (log_scan.h).
+  Attempts* attempts = nullptr;
 
   [[nodiscard]] policy::v1::PartijHat self() const {
     policy::v1::PartijHat side;
@@ -234,7 +242,8 @@ struct Command {
   EventKind::Id kind;
   // What the form alone can tell: MALFORMED. Runs on the calling thread.
   absl::Status (*check)(const Request&);
-  // Runs inside the transaction. A refusal undoes what it wrote.
+  // Runs inside the transaction. A refusal undoes what it wrote. It may run more than once
+  // (log_scan.h): then only the last time counts.
   absl::StatusOr<Answer> (*execute)(CommandContext&, const Request&);
   Repeat repeat = Repeat::kFirstAnswer;
 };
@@ -296,6 +305,7 @@ absl::StatusOr<Uuid> PersonWithBsn(CommandContext& context, std::string_view bsn
 void AddRetentionJobs(std::vector<Job>& jobs);
 void AddDutyJobs(std::vector<Job>& jobs);
 void AddNoticeJobs(std::vector<Job>& jobs);
+void AddDeliveryJobs(std::vector<Job>& jobs);
 
 // ---- The streams ----
 

@@ -115,6 +115,8 @@ DecisionState::Id StateOf(const DecisionItem& item, const DecisionItemField& fie
       return DecisionState::GIVEN;
     case DecisionItemField::REFUSED:
       return DecisionState::REFUSED;
+    case DecisionItemField::ENDED:
+      return DecisionState::ENDED;
     default:
       return IsOver(item, today) ? DecisionState::EXPIRED : DecisionState::OPEN;
   }
@@ -124,8 +126,8 @@ DecisionState::Id StateOf(const DecisionItem& item, const DecisionItemField& fie
 DecisionState::Id StateOf(const DecisionItem& item, CivilDate today) {
   std::set<DecisionState::Id> states;
   for (const auto& field : item.fields()) states.insert(StateOf(item, field, today));
-  for (const auto state : {DecisionState::OPEN, DecisionState::EXPIRED, DecisionState::GIVEN,
-                           DecisionState::REFUSED}) {
+  for (const auto state : {DecisionState::OPEN, DecisionState::EXPIRED, DecisionState::ENDED,
+                           DecisionState::GIVEN, DecisionState::REFUSED}) {
     if (states.count(state) != 0) return state;
   }
   return DecisionState::DECISION_STATE_UNSPECIFIED;
@@ -337,6 +339,29 @@ absl::Status About(absl::Status status, std::string_view fact, std::string_view 
   return WithMetadata(std::move(status), kFieldKey, path);
 }
 
+// What the asker of an item is told of these fields.
+absl::StatusOr<Notice> NoticeFor(CommandContext& context, NoticeType::Id type, const Uuid& id,
+                                 const DecisionItem& item, const Uuid& person,
+                                 const std::set<std::string>& fields) {
+  Notice notice;
+  notice.set_type(type);
+  notice.set_casus_id(item.casus_id());
+  notice.set_subject_id(id.ToString());
+  SLUIS_ASSIGN_OR_RETURN(const auto handle,
+                         context.state.HandleOf(person, item.recipient().partij()));
+  if (handle) notice.set_person_id(handle->ToString());
+  notice.set_hat(item.recipient().hat());
+  *notice.mutable_other() = item.source();
+  for (const std::string& field : fields) notice.add_fields(field);
+  return notice;
+}
+
+absl::Status KeepItem(CommandContext& context, const std::string& partij,
+                      const state::InboxItem& item) {
+  return state::PutItem(context.transaction, *context.core.options.vault, partij, item,
+                        context.moment.today.AddDays(kDaysKept));
+}
+
 class Decider {
  public:
   Decider(CommandContext& context, const v1::DecideRequest& request, const Uuid& id,
@@ -357,9 +382,7 @@ class Decider {
     for (const DecisionItemField& field : item_.fields()) {
       if (field.state() == DecisionItemField::OPEN) answer_.add_open_fields(field.field());
     }
-    SLUIS_RETURN_IF_ERROR(state::PutItem(context_.transaction, *context_.core.options.vault,
-                                         context_.partij, {id_, item_},
-                                         context_.moment.today.AddDays(kDaysKept)));
+    SLUIS_RETURN_IF_ERROR(KeepItem(context_, context_.partij, {id_, item_}));
     Describe();
     SLUIS_RETURN_IF_ERROR(Tell(person));
     return std::move(answer_);
@@ -399,7 +422,7 @@ class Decider {
     const bool condition = fact.has_source_condition();
     *record.mutable_fact() = std::move(fact);
     record.set_reference(request_.reference());
-    auto answer = RecordFact(context_, record);
+    auto answer = RecordFact(context_, record, DecidedItem{id_, item_.recipient()});
     if (!answer.ok())
       return About(answer.status(), condition ? "source_condition" : "decision", element);
     return answer->fact_id();
@@ -463,25 +486,17 @@ class Decider {
   }
 
   absl::Status Tell(const Uuid& person) {
-    const std::string& asker = item_.recipient().partij();
-    SLUIS_ASSIGN_OR_RETURN(const auto handle, context_.state.HandleOf(person, asker));
     for (const auto& [fields, result] : {std::pair(&given_, ProfessionalDecision::GIVEN),
                                          std::pair(&refused_, ProfessionalDecision::REFUSED)}) {
       if (fields->empty()) continue;
-      Notice notice;
-      notice.set_type(NoticeType::DECISION_TAKEN);
-      notice.set_casus_id(item_.casus_id());
-      notice.set_subject_id(id_.ToString());
-      if (handle) notice.set_person_id(handle->ToString());
-      notice.set_hat(item_.recipient().hat());
-      *notice.mutable_other() = item_.source();
-      for (const std::string& field : *fields) notice.add_fields(field);
+      SLUIS_ASSIGN_OR_RETURN(Notice notice, NoticeFor(context_, NoticeType::DECISION_TAKEN, id_,
+                                                      item_, person, *fields));
       notice.set_result(ProfessionalDecision::Result_Name(result));
       if (result == ProfessionalDecision::GIVEN) {
         notice.set_day(request_.decision().until());
         *notice.mutable_conditions() = request_.conditions();
       }
-      SLUIS_RETURN_IF_ERROR(Notify(context_, asker, std::move(notice)));
+      SLUIS_RETURN_IF_ERROR(Notify(context_, item_.recipient().partij(), std::move(notice)));
     }
     return absl::OkStatus();
   }
@@ -505,14 +520,88 @@ absl::StatusOr<v1::DecideAnswer> Decide(CommandContext& context, const v1::Decid
   // Another hat of the same partij is a third party (X08).
   if (item.source().hat() != context.hat)
     return NotAuthorised("another hat of the caller is asked");
+  SLUIS_ASSIGN_OR_RETURN(const Uuid casus, Uuid::Parse(item.casus_id()));
+  SLUIS_RETURN_IF_ERROR(InvolvedCasus(context, casus).status());
   if (!IsOpen(item) || IsOver(item, context.moment.today)) {
     return FailedPrecondition("DECISION_CLOSED",
-                              "this request was decided, or its last day is over");
+                              "this request was decided or ended, or its last day is over");
   }
   return Decider(context, request, id, item).Run();
 }
 
+// Whether a decision is one about what this item asks.
+bool IsMeant(const CommandContext& context, const ProfessionalDecision& decision,
+             const DecisionItem& item) {
+  return item.source().partij() == context.partij && item.source().hat() == context.hat &&
+         ListsHat(decision.recipient_parties(), item.recipient().partij()) &&
+         ListsHat(decision.recipient_hats(), item.recipient().hat()) &&
+         (decision.purpose().empty() || decision.purpose() == item.purpose()) &&
+         !IsOver(item, context.moment.today);
+}
+
 }  // namespace
+
+absl::StatusOr<std::vector<policy::v1::PartijHat>> SettleItems(
+    CommandContext& context, const Uuid& casus, const Uuid& person,
+    const ProfessionalDecision& decision, const Uuid& fact, const Uuid& except) {
+  std::vector<policy::v1::PartijHat> told;
+  const bool given = decision.result() == ProfessionalDecision::GIVEN;
+  if (given && !decision.until().empty()) {
+    SLUIS_ASSIGN_OR_RETURN(const CivilDate until, CivilDate::Parse(decision.until()));
+    // It was over before it was recorded, and provides nothing.
+    if (until < context.moment.today) return told;
+  }
+  SLUIS_ASSIGN_OR_RETURN(
+      auto open, state::OpenItems(context.transaction, *context.core.options.vault, casus, person));
+  for (auto& [partij, item] : open) {
+    if (partij != context.partij || item.id == except || !IsMeant(context, decision, item.item))
+      continue;
+    std::set<std::string> fields;
+    for (DecisionItemField& field : *item.item.mutable_fields()) {
+      if (!WaitsFor(field, decision.kind()) || !ListsHat(decision.fields(), field.field()))
+        continue;
+      field.set_state(given ? DecisionItemField::GIVEN : DecisionItemField::REFUSED);
+      field.set_fact_id(fact.ToString());
+      field.set_professional(decision.professional());
+      SLUIS_RETURN_IF_ERROR(state::DeleteQuestion(context.transaction, partij, field.question()));
+      fields.insert(field.field());
+    }
+    if (fields.empty()) continue;
+    SLUIS_RETURN_IF_ERROR(KeepItem(context, partij, item));
+    SLUIS_ASSIGN_OR_RETURN(Notice notice, NoticeFor(context, NoticeType::DECISION_TAKEN, item.id,
+                                                    item.item, person, fields));
+    notice.set_result(ProfessionalDecision::Result_Name(decision.result()));
+    if (given) notice.set_day(decision.until());
+    SLUIS_RETURN_IF_ERROR(Notify(context, item.item.recipient().partij(), std::move(notice)));
+    told.push_back(item.item.recipient());
+  }
+  return told;
+}
+
+absl::Status EndItems(CommandContext& context, const Uuid& casus_id,
+                      const store::v1::Casus& casus) {
+  SLUIS_ASSIGN_OR_RETURN(
+      auto open, state::OpenItems(context.transaction, *context.core.options.vault, casus_id, {}));
+  for (auto& [partij, item] : open) {
+    std::set<std::string> fields;
+    for (DecisionItemField& field : *item.item.mutable_fields()) {
+      if (field.state() != DecisionItemField::OPEN) continue;
+      field.set_state(DecisionItemField::ENDED);
+      SLUIS_RETURN_IF_ERROR(state::DeleteQuestion(context.transaction, partij, field.question()));
+      fields.insert(field.field());
+    }
+    const bool over = IsOver(item.item, context.moment.today);
+    SLUIS_RETURN_IF_ERROR(KeepItem(context, partij, item));
+    // Who has nothing to do with the casus any more learns nothing of it, nor does who knows
+    // already that nobody decided in time.
+    if (over || !IsInvolved(casus, item.item.recipient().partij())) continue;
+    SLUIS_ASSIGN_OR_RETURN(const Uuid person, Uuid::Parse(item.item.person()));
+    SLUIS_ASSIGN_OR_RETURN(Notice notice, NoticeFor(context, NoticeType::DECISION_ENDED, item.id,
+                                                    item.item, person, fields));
+    SLUIS_RETURN_IF_ERROR(Notify(context, item.item.recipient().partij(), std::move(notice)));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status AskDecisions(Core& core, store::Transaction& transaction, const ledger::Moment& moment,
                           const Uuid& person, const v1::RequestFieldsRequest& request,

@@ -1,6 +1,7 @@
 #include "fact.h"
 
 #include "core.h"
+#include "inbox.h"
 #include "names.h"
 #include "notify.h"
 
@@ -412,8 +413,9 @@ absl::Status CheckRecord(const v1::RecordFactRequest& request) {
   return intake::CheckText("reference", request.reference(), kMaxName);
 }
 
-absl::StatusOr<v1::RecordFactAnswer> Record(CommandContext& context,
-                                            const v1::RecordFactRequest& request) {
+absl::StatusOr<v1::RecordFactAnswer> RecordFrom(CommandContext& context,
+                                                const v1::RecordFactRequest& request,
+                                                const std::optional<DecidedItem>& from) {
   store::v1::FactRecord record;
   *record.mutable_fact() = request.fact();
   log::v1::Change& change = *context.record.mutable_change();
@@ -463,6 +465,13 @@ absl::StatusOr<v1::RecordFactAnswer> Record(CommandContext& context,
   record.set_entry(context.moment.index);
   if (plan.casus_bound && casus_id) record.set_casus_id(casus_id->ToString());
   SLUIS_ASSIGN_OR_RETURN(const Uuid id, crypto::RandomUuid());
+  if (record.fact().has_decision() && subject->is_person() && casus_id) {
+    SLUIS_ASSIGN_OR_RETURN(
+        const auto told, SettleItems(context, *casus_id, subject->owner(), record.fact().decision(),
+                                     id, from ? from->id : Uuid()));
+    for (const auto& side : told) *record.add_told() = side;
+    if (from) *record.add_told() = from->asker;
+  }
   SLUIS_RETURN_IF_ERROR(context.state.PutRecord(*subject, id, record));
   if (record.fact().informed().status() == policy::v1::Informed::GEINFORMEERD) {
     SLUIS_RETURN_IF_ERROR(state::SettleDuty(context.transaction,
@@ -477,6 +486,11 @@ absl::StatusOr<v1::RecordFactAnswer> Record(CommandContext& context,
   v1::RecordFactAnswer answer;
   answer.set_fact_id(id.ToString());
   return answer;
+}
+
+absl::StatusOr<v1::RecordFactAnswer> Record(CommandContext& context,
+                                            const v1::RecordFactRequest& request) {
+  return RecordFrom(context, request, std::nullopt);
 }
 
 absl::Status CheckWithdraw(const v1::WithdrawFactRequest& request) {
@@ -520,9 +534,10 @@ absl::StatusOr<v1::WithdrawFactAnswer> Withdraw(CommandContext& context,
 }  // namespace
 
 absl::StatusOr<v1::RecordFactAnswer> RecordFact(CommandContext& context,
-                                                const v1::RecordFactRequest& request) {
+                                                const v1::RecordFactRequest& request,
+                                                const std::optional<DecidedItem>& from) {
   SLUIS_RETURN_IF_ERROR(CheckRecord(request));
-  return Record(context, request);
+  return RecordFrom(context, request, from);
 }
 
 // No reference of a partij begins so: a control character is malformed there.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core.h"
@@ -9,9 +10,17 @@
 // Facts that other use cases record or withdraw as well. Internal to the room.
 namespace sluis::broker {
 
+// The item of the inbox from which a decision is recorded, which sees to that item itself, and who
+// asked there.
+struct DecidedItem {
+  Uuid id;
+  policy::v1::PartijHat asker;
+};
+
 // As FactService/RecordFact, form and competence included.
 absl::StatusOr<v1::RecordFactAnswer> RecordFact(CommandContext& context,
-                                                const v1::RecordFactRequest& request);
+                                                const v1::RecordFactRequest& request,
+                                                const std::optional<DecidedItem>& from = {});
 
 // The `reference` of the record that holds the approvals of an emergency decision.
 std::string ApprovalReference(const Uuid& decision);

@@ -4,6 +4,7 @@
 
 #include "core.h"
 #include "inzage_rules.h"
+#include "log_scan.h"
 #include "names.h"
 
 #include "sluis/base/bytes.h"
@@ -17,10 +18,8 @@ namespace sluis::broker {
 namespace {
 
 constexpr size_t kChunk = 500;
-// How many entries one page looks at: outside the transaction, and on the committer's thread when
-// the facts changed in between.
+// How many entries one page looks at.
 constexpr size_t kMaxLookedAt = 20000;
-constexpr size_t kMaxLookedAtCommitting = 500;
 
 // A question whose form is right.
 struct Question {
@@ -199,7 +198,7 @@ absl::Status AddLines(const policy::Policy& policy, const Question& question, In
 // One page. A person that the caller was not given is NOT_IN_CASUS.
 absl::StatusOr<Report> MakeReport(Core& core, const CallState& call, const ActivePolicy& active,
                                   const Question& question, store::Reader& reader, absl::Time now,
-                                  CivilDate today, size_t max_looked_at) {
+                                  CivilDate today) {
   const v1::GetInzageReportRequest& request = question.request;
   const policy::Policy& policy = *active.policy;
   state::StateReader state(reader, *core.options.vault);
@@ -236,7 +235,7 @@ absl::StatusOr<Report> MakeReport(Core& core, const CallState& call, const Activ
     for (const store::EntryRow& row : rows) {
       // An entry is never split over two pages.
       if (static_cast<size_t>(report.answer.lines_size()) >= question.page_size ||
-          ++looked_at > max_looked_at) {
+          ++looked_at > kMaxLookedAt) {
         SLUIS_RETURN_IF_ERROR(end_page(row.index));
         return report;
       }
@@ -304,34 +303,35 @@ void GetInzageReport(Core& core, const CallPtr& call) {
   if (!key.ok()) return call->done(key.status());
   auto question = std::make_shared<const Question>(*std::move(read));
   core.Post([&core, call, question, key = *std::move(key)] {
-    // Read before the commit, so that nobody waits for it; and read again there if it is no longer
-    // so. Who the caller may be is looked at there too.
-    const absl::Time now = core.options.clock->Now();
-    auto report = std::make_shared<absl::StatusOr<Report>>([&]() -> absl::StatusOr<Report> {
-      SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
-      return MakeReport(core, *call, core.Active(), *question, *reader, now, facts::LocalDate(now),
-                        kMaxLookedAt);
-    }());
-    if (!report->ok() && !IsRefusal(report->status())) return call->done(report->status());
+    // Read before the commit, so that nobody waits for it, and again when it is no longer so. Who
+    // the caller may be is looked at there too.
+    auto report = std::make_shared<absl::StatusOr<Report>>(Report());
+    const auto make = [&core, call, question, report]() -> absl::Status {
+      const absl::Time now = core.options.clock->Now();
+      *report = [&]() -> absl::StatusOr<Report> {
+        SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
+        return MakeReport(core, *call, core.Active(), *question, *reader, now,
+                          facts::LocalDate(now));
+      }();
+      return report->ok() || IsRefusal(report->status()) ? absl::OkStatus() : report->status();
+    };
+    if (absl::Status done = make(); !done.ok()) return call->done(std::move(done));
     RunCommandErased(
         core, call, EventKind::INZAGE_GIVEN, key, question->request.acting_hat(),
         question->request.professional(), /*acts=*/true, Repeat::kAnew,
-        [&core, call, question, report](CommandContext& context) -> absl::StatusOr<std::string> {
+        [question, report, make](CommandContext& context) -> absl::StatusOr<std::string> {
           SLUIS_ASSIGN_OR_RETURN(const Uuid person,
                                  CallersPerson(context, question->request.person_id()));
           Describe(context, *question);
           SLUIS_RETURN_IF_ERROR(CheckAsker(context, *question, person));
+          // The second time it is refused it is because it is, not because it was read too early.
+          if (!report->ok() && context.attempts->made > 0) return report->status();
           bool holds = report->ok() && (*report)->person == person;
           if (holds) {
             SLUIS_ASSIGN_OR_RETURN(holds, (*report)->rules->StillHolds(
                                               context.transaction, context.active, context.moment));
           }
-          if (!holds) {
-            SLUIS_ASSIGN_OR_RETURN(
-                *report,
-                MakeReport(core, *call, context.active, *question, context.transaction,
-                           context.moment.now, context.moment.today, kMaxLookedAtCommitting));
-          }
+          if (!holds) return ReadFirst(context, make);
           return wire::Canonical((*report)->answer);
         });
   });

@@ -1,43 +1,18 @@
 #include "notify.h"
 
 #include <algorithm>
-#include <limits>
 
+#include "log_scan.h"
 #include "notice_hub.h"
 
 namespace sluis::broker {
 namespace {
 
-constexpr size_t kPage = 256;
 constexpr std::string_view kRedirect = "radicalisation_redirect";
 
 bool Bit(std::string_view bits, int index) {
   const auto byte = static_cast<size_t>(index) / 8;
   return byte < bits.size() && ((static_cast<unsigned char>(bits[byte]) >> (index % 8)) & 1) != 0;
-}
-
-// Every entry about the subject that satisfies the filter, oldest first.
-template <typename See>
-absl::Status ForEachEntry(CommandContext& context, const state::Subject& subject,
-                          store::EntryFilter filter, See see) {
-  if (subject.is_person()) {
-    SLUIS_ASSIGN_OR_RETURN(filter.pseudonym,
-                           context.core.options.vault->Pseudonym(subject.owner()));
-  } else {
-    filter.casus_id = std::string(subject.owner().bytes());
-  }
-  uint64_t start = 0;
-  for (;;) {
-    SLUIS_ASSIGN_OR_RETURN(const auto entries, context.transaction.Search(filter, start, kPage));
-    for (const store::EntryRow& entry : entries) {
-      log::v1::Record record;
-      if (!record.ParseFromString(entry.record))
-        return DataLoss("STORE_SYNC_FAILED", "a stored record cannot be read");
-      see(entry, record);
-    }
-    if (entries.size() < kPage) return absl::OkStatus();
-    start = entries.back().index + 1;
-  }
 }
 
 // The receiver's own id of the person, if it was given one.
@@ -84,47 +59,89 @@ std::set<std::string> MembersOf(const store::v1::Casus& casus, CivilDate today) 
   return partijen;
 }
 
+namespace {
+
+// Partij, hat and casus.
+using RecipientKey = std::tuple<std::string, std::string, std::string>;
+
+struct Asked {
+  std::string source_hat;
+  std::set<std::string> fields;
+  Got got;
+};
+
+// Who got one of the fields by this entry, if anybody did.
+std::optional<RecipientKey> RecipientIn(const Asked& asked, const log::v1::Record& record) {
+  const log::v1::Decision& decision = record.decision();
+  if (!record.error_reason().empty() || decision.source_hat() != asked.source_hat)
+    return std::nullopt;
+  for (int i = 0; i < decision.fields_size(); ++i) {
+    const log::v1::FieldDecision& field = decision.fields(i);
+    if (field.outcome() != policy::v1::FieldOutcome::RELEASE) continue;
+    if (!asked.fields.empty() && asked.fields.count(field.field()) == 0) continue;
+    if (asked.got == Got::kValue && !Bit(decision.evidence().held(), i)) continue;
+    return RecipientKey{record.caller(), record.acting_hat(), record.casus_id()};
+  }
+  return std::nullopt;
+}
+
+// The release of which an entry says that nothing of it was delivered.
+absl::StatusOr<std::optional<RecipientKey>> UndoneBy(store::Reader& reader, const Asked& asked,
+                                                     const log::v1::Record& record) {
+  if (record.decided_in() == 0) return std::nullopt;
+  const uint64_t index = record.decided_in() - 1;
+  SLUIS_ASSIGN_OR_RETURN(const auto entries, reader.Entries(index, 1));
+  log::v1::Record decided;
+  if (entries.empty() || entries.front().index != index ||
+      !decided.ParseFromString(entries.front().record)) {
+    return DataLoss("STORE_SYNC_FAILED", "a stored record cannot be read");
+  }
+  return RecipientIn(asked, decided);
+}
+
+}  // namespace
+
 absl::StatusOr<std::vector<Recipient>> RecipientsOf(CommandContext& context,
                                                     const state::Subject& subject,
                                                     const policy::v1::PartijHat& source,
                                                     const std::set<std::string>& fields, Got got) {
-  using Key = std::tuple<std::string, std::string, std::string>;
-  std::map<uint64_t, Key> released;
-  std::map<Key, Recipient> recipients;
-  store::EntryFilter filter;
+  SLUIS_ASSIGN_OR_RETURN(store::EntryFilter filter, FilterFor(context, subject));
   filter.source = source.partij();
   filter.kinds = {EventKind::FIELDS_REQUESTED, EventKind::NOT_DELIVERED};
-  SLUIS_RETURN_IF_ERROR(ForEachEntry(
-      context, subject, std::move(filter),
-      [&](const store::EntryRow& entry, const log::v1::Record& record) {
-        if (entry.kind == EventKind::NOT_DELIVERED) {
-          if (got == Got::kValue && record.decided_in() > 0)
-            released.erase(record.decided_in() - 1);
-          return;
-        }
-        const log::v1::Decision& decision = record.decision();
-        if (!record.error_reason().empty() || decision.source_hat() != source.hat()) return;
-        for (int i = 0; i < decision.fields_size(); ++i) {
-          const log::v1::FieldDecision& field = decision.fields(i);
-          if (field.outcome() != policy::v1::FieldOutcome::RELEASE) continue;
-          if (!fields.empty() && fields.count(field.field()) == 0) continue;
-          if (got == Got::kValue && !Bit(decision.evidence().held(), i)) continue;
-          released[entry.index] = {record.caller(), record.acting_hat(), record.casus_id()};
-          return;
-        }
-      }));
-  for (const auto& [index, key] : released) {
-    Recipient recipient;
+  std::string name =
+      absl::StrCat("recipients/", got == Got::kValue ? "value/" : "answer/",
+                   subject.owner().ToString(), "/", source.partij(), "/", source.hat());
+  for (const std::string& field : fields) absl::StrAppend(&name, "/", field);
+  // How often each got one that was not taken back.
+  using Counts = std::map<RecipientKey, int64_t>;
+  SLUIS_ASSIGN_OR_RETURN(
+      const Counts counts,
+      FoldEntries<Counts>(context, name, std::move(filter), 0,
+                          [asked = Asked{source.hat(), fields, got}](
+                              store::Reader& reader, const store::EntryRow& entry,
+                              const log::v1::Record& record, Counts& found) -> absl::Status {
+                            if (entry.kind == EventKind::NOT_DELIVERED) {
+                              if (asked.got != Got::kValue) return absl::OkStatus();
+                              SLUIS_ASSIGN_OR_RETURN(const auto undone,
+                                                     UndoneBy(reader, asked, record));
+                              if (undone) --found[*undone];
+                              return absl::OkStatus();
+                            }
+                            if (const auto recipient = RecipientIn(asked, record))
+                              ++found[*recipient];
+                            return absl::OkStatus();
+                          }));
+  std::vector<Recipient> recipients;
+  for (const auto& [key, count] : counts) {
+    if (count <= 0) continue;
+    Recipient& recipient = recipients.emplace_back();
     recipient.side.set_partij(std::get<0>(key));
     recipient.side.set_hat(std::get<1>(key));
     if (!std::get<2>(key).empty()) {
       SLUIS_ASSIGN_OR_RETURN(recipient.casus, Uuid::FromBytes(std::get<2>(key)));
     }
-    recipients.emplace(key, std::move(recipient));
   }
-  std::vector<Recipient> out;
-  for (auto& [key, recipient] : recipients) out.push_back(std::move(recipient));
-  return out;
+  return recipients;
 }
 
 absl::Status NotifyValueChanged(CommandContext& context, NoticeType::Id type,
@@ -250,19 +267,8 @@ absl::Status NotifyFactWithdrawn(CommandContext& context, const state::Subject& 
   for (const Recipient& recipient : recipients) {
     if (recipient.casus == casus_id) told.emplace(recipient.side.partij(), recipient.side.hat());
   }
-  store::EntryFilter taken;
-  taken.caller = decision.source().partij();
-  taken.kinds = {EventKind::DECISION_TAKEN};
-  SLUIS_RETURN_IF_ERROR(ForEachEntry(
-      context, subject, std::move(taken),
-      [&](const store::EntryRow&, const log::v1::Record& record) {
-        const log::v1::Change& change = record.change();
-        const bool named =
-            std::any_of(change.fields().begin(), change.fields().end(),
-                        [&](const std::string& field) { return fields.count(field) != 0; });
-        if (record.error_reason().empty() && named && record.casus_id() == casus_id.bytes())
-          told.emplace(change.partij(), change.hat());
-      }));
+  for (const policy::v1::PartijHat& side : stored.record.told())
+    told.emplace(side.partij(), side.hat());
   *notice.mutable_other() = decision.source();
   for (const std::string& field : decision.fields()) {
     if (!IsNcnd(context.policy, field)) notice.add_fields(field);

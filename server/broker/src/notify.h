@@ -44,7 +44,7 @@ enum class Got {
   kValue,   // a value
 };
 // Those who got one of the fields (empty: any field) of the source, each once per casus: found in
-// the log, where every release stands.
+// the log, where every release stands. May end the attempt of the command (log_scan.h).
 absl::StatusOr<std::vector<Recipient>> RecipientsOf(CommandContext& context,
                                                     const state::Subject& subject,
                                                     const policy::v1::PartijHat& source,

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core.h"
+#include "inbox.h"
 #include "names.h"
 #include "notify.h"
 #include "persons.h"
@@ -590,6 +591,7 @@ absl::StatusOr<v1::WamsAnswer> MoveStage(CommandContext& context,
   } else if (to == kAfsluiting && before != kMelding) {
     if (before == kTriage) SLUIS_RETURN_IF_ERROR(CheckInformed(casus));
     SLUIS_RETURN_IF_ERROR(EndConsents(context, loaded.id, casus));
+    SLUIS_RETURN_IF_ERROR(EndItems(context, loaded.id, casus));
     track.set_stage(kAfsluiting);
     casus.mutable_wams()->set_closed_on(context.moment.today.ToString());
     casus.mutable_wams()->add_closing_reasons(request.reason());

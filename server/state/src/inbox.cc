@@ -1,5 +1,7 @@
 #include "sluis/state/inbox.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 #include "sluis/base/bytes.h"
@@ -13,10 +15,14 @@ namespace {
 
 using store::Table;
 
-// Items: partij ‖ 0 ‖ id → day ‖ owner ‖ sealed. Questions: partij ‖ 1 ‖ hash → day ‖ item. The day
-// after which a row goes stands in front, so that it goes without being opened.
+// Items: partij ‖ 0 ‖ id → day ‖ owner ‖ sealed. Questions: partij ‖ 1 ‖ hash → day ‖ item. What is
+// open: 2 ‖ casus ‖ owner ‖ id ‖ partij → day ‖ id, one for each item. The day after which a row
+// goes stands in front, so that it goes without being opened. No partij begins with a control
+// character.
 constexpr char kItem = '\0';
 constexpr char kQuestion = '\1';
+constexpr char kOpen = '\2';
+constexpr size_t kScanned = 256;
 constexpr size_t kIdSize = 16;
 constexpr size_t kDaySize = 4;
 
@@ -37,6 +43,19 @@ absl::StatusOr<CivilDate> DayOf(std::string_view value) {
   if (value.size() < kDaySize + kIdSize)
     return DataLoss("STORE_SYNC_FAILED", "a stored row of the inbox is too short");
   return CivilDate::FromDays(static_cast<int32_t>(ReadU32(value.substr(0, kDaySize))));
+}
+
+std::string OpenPrefix(const Uuid& casus, const std::optional<Uuid>& person) {
+  std::string key(1, kOpen);
+  key.append(casus.bytes());
+  if (person) key.append(person->bytes());
+  return key;
+}
+
+bool HasOpenField(const store::v1::DecisionItem& item) {
+  return std::any_of(item.fields().begin(), item.fields().end(), [](const auto& field) {
+    return field.state() == store::v1::DecisionItemField::OPEN;
+  });
 }
 
 // Nothing when the person's key is gone.
@@ -70,7 +89,15 @@ absl::Status PutItem(store::Transaction& transaction, vault::Vault& vault, std::
   AppendDay(value, keep_until);
   value.append(owner.bytes());
   value.append(*sealed);
-  return transaction.Put(Table::kInbox, key, value);
+  SLUIS_RETURN_IF_ERROR(transaction.Put(Table::kInbox, key, value));
+  SLUIS_ASSIGN_OR_RETURN(const Uuid casus, Uuid::Parse(item.item.casus_id()));
+  const std::string open =
+      absl::StrCat(OpenPrefix(casus, owner), ToAbsl(item.id.bytes()), ToAbsl(partij));
+  if (!HasOpenField(item.item)) return transaction.Delete(Table::kInbox, open);
+  std::string pointer;
+  AppendDay(pointer, keep_until);
+  pointer.append(item.id.bytes());
+  return transaction.Put(Table::kInbox, open, pointer);
 }
 
 absl::StatusOr<std::optional<store::v1::DecisionItem>> ReadItem(store::Reader& reader,
@@ -99,6 +126,29 @@ absl::StatusOr<std::vector<InboxItem>> ReadItems(store::Reader& reader, vault::V
     if (item) items.push_back({last, *std::move(item)});
   }
   return items;
+}
+
+absl::StatusOr<std::vector<OpenItem>> OpenItems(store::Reader& reader, vault::Vault& vault,
+                                                const Uuid& casus,
+                                                const std::optional<Uuid>& person) {
+  const std::string prefix = OpenPrefix(casus, person);
+  constexpr size_t kIdAt = 1 + 2 * kIdSize;
+  std::vector<OpenItem> items;
+  std::string after;
+  for (;;) {
+    SLUIS_ASSIGN_OR_RETURN(const auto rows, reader.Scan(Table::kInbox, prefix, after, kScanned));
+    for (const store::Document& row : rows) {
+      after = row.key;
+      if (row.key.size() < kIdAt + kIdSize)
+        return DataLoss("STORE_SYNC_FAILED", "a stored row of the inbox is too short");
+      const std::string_view key = row.key;
+      SLUIS_ASSIGN_OR_RETURN(const Uuid id, Uuid::FromBytes(key.substr(kIdAt, kIdSize)));
+      const std::string partij(key.substr(kIdAt + kIdSize));
+      SLUIS_ASSIGN_OR_RETURN(auto item, ReadItem(reader, vault, partij, id));
+      if (item && HasOpenField(*item)) items.push_back({partij, {id, *std::move(item)}});
+    }
+    if (rows.size() < kScanned) return items;
+  }
 }
 
 absl::StatusOr<std::optional<OpenQuestion>> FindQuestion(store::Reader& reader,

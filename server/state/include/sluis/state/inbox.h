@@ -17,7 +17,8 @@
 
 // What waits for a decision of a partij. An item is sealed with the key of the person whom it is
 // about. Besides items there are questions: a row for every field that waits, by a hash of who asks
-// whom what, so that asking again makes no second item.
+// whom what, so that asking again makes no second item. What is open is found by casus and person
+// too.
 namespace sluis::state {
 
 struct InboxItem {
@@ -25,7 +26,7 @@ struct InboxItem {
   store::v1::DecisionItem item;
 };
 
-// Writes the item; it is deleted after `keep_until`. The person is the one in it.
+// Writes the item; it is deleted after `keep_until`. Casus and person are the ones in it.
 absl::Status PutItem(store::Transaction& transaction, vault::Vault& vault, std::string_view partij,
                      const InboxItem& item, CivilDate keep_until);
 // Nothing for an item that is not the partij's, or whose person was destroyed.
@@ -39,6 +40,16 @@ absl::StatusOr<std::optional<store::v1::DecisionItem>> ReadItem(store::Reader& r
 absl::StatusOr<std::vector<InboxItem>> ReadItems(store::Reader& reader, vault::Vault& vault,
                                                  std::string_view partij, const Uuid& after,
                                                  size_t limit, Uuid& last);
+
+// Items that are open: a field of them is. Of one casus, and of one person in it where one is
+// given.
+struct OpenItem {
+  std::string partij;
+  InboxItem item;
+};
+absl::StatusOr<std::vector<OpenItem>> OpenItems(store::Reader& reader, vault::Vault& vault,
+                                                const Uuid& casus,
+                                                const std::optional<Uuid>& person);
 
 // A question, by its hash of 32 bytes, that waits in an item until a day.
 struct OpenQuestion {
