@@ -15,6 +15,7 @@
 #include "sluis/base_testing/status_matchers.h"
 #include "sluis/state/state.h"
 #include "sluis/testing/world.h"
+#include "sluis/v1/decision.pb.h"
 #include "sluis/v1/wams.pb.h"
 
 namespace sluis::broker {
@@ -213,6 +214,29 @@ TEST_F(WamsTest, GoesThroughItsStagesInOrder) {
   ASSERT_THAT(Move("AFSLUITING"), IsOk());
   EXPECT_EQ(Stage(), "AFSLUITING");
   EXPECT_EQ(Track()->closed_on(), "2027-03-15");
+}
+
+TEST_F(WamsTest, ATrackThatEndsWaitsForNoDecision) {
+  ASSERT_THAT(world_.Consent(), IsOk());
+  v1::RequestFieldsRequest question = world_.Question();
+  question.set_tafel("K_WMO_525");
+  const auto asked =
+      world_.Send<v1::RequestFieldsResponse>(kWijkteam, "SharingService/RequestFields", question);
+  ASSERT_THAT(asked, IsOk());
+  ASSERT_EQ(OutcomeOf(*asked), policy::v1::FieldOutcome::NEEDS_DECISION);
+  const auto waiting = [&] {
+    const auto page = broker_.Send<v1::ListDecisionRequestsResponse>(
+        kGgz.partij, "/sluis.v1.DecisionService/ListDecisionRequests",
+        v1::ListDecisionRequestsRequest());
+    EXPECT_THAT(page, IsOk());
+    return page->requests_size();
+  };
+  ASSERT_THAT(Report(kGgz), IsOk());
+  ASSERT_THAT(Move("TRIAGE"), IsOk());
+  ASSERT_THAT(InformBoth(), IsOk());
+  EXPECT_EQ(waiting(), 1);
+  ASSERT_THAT(Move("AFSLUITING"), IsOk());
+  EXPECT_EQ(waiting(), 0);
 }
 
 // From every stage, every stage that does not follow it is refused and changes nothing.
