@@ -71,11 +71,12 @@ absl::StatusOr<AdminClient> AdminClient::Connect(const AdminOptions& options) {
   }
   auto state = std::make_unique<State>();
   state->options = options;
-  state->transport = internal::MakeGrpcTransport(
-      grpc::CreateChannel(options.target, grpc::InsecureChannelCredentials()),
-      [target = options.target](std::string_view said) {
-        return internal::Unreachable(target, said);
-      });
+  const auto connection = std::make_shared<const internal::Connection>(
+      internal::Connection{grpc::CreateChannel(options.target, grpc::InsecureChannelCredentials()),
+                           [target = options.target](std::string_view said) {
+                             return internal::Unreachable(target, said);
+                           }});
+  state->transport = internal::MakeGrpcTransport([connection] { return connection; });
   return AdminClient(std::move(state));
 }
 

@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/time/clock.h"
 #include "client_maker.h"
 #include "grpc_transport.h"
@@ -14,6 +16,7 @@
 #include "tls_files.h"
 
 #include "sluis/base/errors.h"
+#include "sluis/base/mutex.h"
 #include "sluis/base/status_macros.h"
 #include "sluis/client/client.h"
 #include "sluis/v1/audit.pb.h"
@@ -21,10 +24,13 @@
 namespace sluis::client {
 namespace {
 
+using internal::Connection;
 using internal::TlsFiles;
 using internal::Transport;
 
 constexpr size_t kMostBytes = size_t{1} << 30;
+// Looking costs a few microseconds.
+constexpr absl::Duration kBetweenLooks = absl::Seconds(1);
 
 std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const TlsFiles& files) {
   grpc::SslCredentialsOptions tls;
@@ -47,6 +53,58 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const T
   Wipe(tls.pem_private_key);
   return channel;
 }
+
+// The connection with the files as they are: a certificate is renewed while its client lives on.
+// What runs over an earlier connection ends there. Thread-safe.
+class Connections {
+ public:
+  Connections(ClientOptions options, std::optional<std::string> stamp, TlsFiles files)
+      : options_(std::move(options)),
+        oin_(internal::OinOf(files)),
+        stamp_(std::move(stamp)),
+        next_look_(absl::Now() + kBetweenLooks),
+        newest_(Connect(std::move(files))) {}
+
+  [[nodiscard]] const std::string& oin() const { return oin_; }
+
+  std::shared_ptr<const Connection> Newest() {
+    const MutexLock lock(mutex_);
+    if (absl::Now() >= next_look_) Look();
+    return newest_;
+  }
+
+ private:
+  [[nodiscard]] std::shared_ptr<const Connection> Connect(TlsFiles read) const {
+    const auto files = std::make_shared<const TlsFiles>(std::move(read));
+    return std::make_shared<const Connection>(Connection{
+        MakeChannel(options_, *files),
+        [files, target = options_.target, name = options_.server_name](std::string_view said) {
+          return internal::ExplainConnection(*files, target, name, said, absl::Now());
+        }});
+  }
+
+  // While the files are half replaced, or are somebody else's, we go on with what we have.
+  void Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    next_look_ = absl::Now() + kBetweenLooks;
+    std::erase_if(retired_, [](const auto& connection) { return connection.use_count() == 1; });
+    std::optional<std::string> stamp = internal::StampOf(options_);
+    if (!stamp || stamp == stamp_) return;
+    auto files = internal::ReadTlsFiles(options_, absl::Now());
+    if (!files.ok() || internal::OinOf(*files) != oin_) return;
+    retired_.push_back(std::exchange(newest_, Connect(*std::move(files))));
+    stamp_ = std::move(stamp);
+  }
+
+  const ClientOptions options_;
+  const std::string oin_;
+  Mutex mutex_;
+  std::optional<std::string> stamp_ ABSL_GUARDED_BY(mutex_);
+  absl::Time next_look_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Connection> newest_ ABSL_GUARDED_BY(mutex_);
+  // Ended here once nothing runs over them, and not by the last call: gRPC 1.51 aborts when a
+  // channel ends on one of its own threads while no other one was used yet.
+  std::vector<std::shared_ptr<const Connection>> retired_ ABSL_GUARDED_BY(mutex_);
+};
 
 absl::StatusOr<std::string> AskForKey(Transport& transport, absl::Duration timeout) {
   Mutex mutex;
@@ -87,13 +145,13 @@ absl::Status CheckOptions(const ClientOptions& options) {
 
 absl::StatusOr<Client> Client::Connect(ClientOptions options) {
   SLUIS_RETURN_IF_ERROR(CheckOptions(options));
-  SLUIS_ASSIGN_OR_RETURN(TlsFiles read, internal::ReadTlsFiles(options, absl::Now()));
-  const auto files = std::make_shared<const TlsFiles>(std::move(read));
-  std::unique_ptr<Transport> transport = internal::MakeGrpcTransport(
-      MakeChannel(options, *files),
-      [files, target = options.target, name = options.server_name](std::string_view said) {
-        return internal::ExplainConnection(*files, target, name, said, absl::Now());
-      });
+  // Before they are read: what changes meanwhile is read again.
+  std::optional<std::string> stamp = internal::StampOf(options);
+  SLUIS_ASSIGN_OR_RETURN(TlsFiles files, internal::ReadTlsFiles(options, absl::Now()));
+  const auto connections =
+      std::make_shared<Connections>(options, std::move(stamp), std::move(files));
+  std::unique_ptr<Transport> transport =
+      internal::MakeGrpcTransport([connections] { return connections->Newest(); });
   SLUIS_ASSIGN_OR_RETURN(audit::VerifierKey key, internal::FindLogKey(options, [&] {
                            return AskForKey(*transport, options.timeout);
                          }));
@@ -102,7 +160,10 @@ absl::StatusOr<Client> Client::Connect(ClientOptions options) {
                                            options.timeout};
   auto session =
       std::make_unique<internal::Session>(std::move(transport), std::move(session_options));
-  if (!options.state_file.empty()) SLUIS_RETURN_IF_ERROR(session->OpenState(options.state_file));
+  if (!options.state_file.empty()) {
+    SLUIS_RETURN_IF_ERROR(
+        session->OpenState(options.state_file, options.state_file + "." + connections->oin()));
+  }
   return Client(std::move(session));
 }
 

@@ -17,9 +17,10 @@ namespace sluis::client::internal {
 namespace {
 
 using Done = std::function<void(absl::StatusOr<std::string>)>;
-using Explain = std::function<absl::Status(std::string_view)>;
+using ConnectionPtr = std::shared_ptr<const Connection>;
 
 struct UnaryCall {
+  ConnectionPtr connection;  // ends after the context
   grpc::ClientContext context;
   grpc::ByteBuffer request;
   grpc::ByteBuffer response;
@@ -37,19 +38,22 @@ absl::StatusOr<std::string> BytesOf(const grpc::ByteBuffer& buffer) {
   return bytes;
 }
 
-absl::Status StatusOf(const grpc::Status& status, const Explain& explain) {
+absl::Status StatusOf(const grpc::Status& status, const Connection& connection) {
   absl::Status out = wire::FromWire(
       {static_cast<int>(status.error_code()), status.error_message(), status.error_details()});
   if (ReasonOf(out) != "TRANSPORT") return out;
   switch (out.code()) {
     case absl::StatusCode::kUnavailable:
-      return explain(status.error_message());
+      return connection.explain(status.error_message());
     case absl::StatusCode::kDeadlineExceeded:
       return MakeError(absl::StatusCode::kDeadlineExceeded, "TIMEOUT",
                        "the broker did not answer in time. It may have done what was asked: "
                        "repeat the call with the same request_id to find out");
     case absl::StatusCode::kCancelled:
-      return MakeError(absl::StatusCode::kCancelled, "CANCELLED", "the call was cancelled");
+      return MakeError(absl::StatusCode::kCancelled, "CANCELLED",
+                       "the call was cut off: the broker is stopping, or closed the connection. It "
+                       "may have done what was asked: repeat the call with the same request_id to "
+                       "find out");
     default:
       return out;
   }
@@ -57,9 +61,9 @@ absl::Status StatusOf(const grpc::Status& status, const Explain& explain) {
 
 class GrpcStream final : public OutStream {
  public:
-  GrpcStream(grpc::GenericStub& stub, const std::string& method, StreamEvents& events,
-             const Explain& explain)
-      : call_(std::make_unique<Reactor>(events, explain)) {
+  GrpcStream(ConnectionPtr connection, const std::string& method, StreamEvents& events)
+      : connection_(std::move(connection)), call_(std::make_unique<Reactor>(events, *connection_)) {
+    grpc::GenericStub stub(connection_->channel);
     stub.PrepareBidiStreamingCall(&call_->context, method, grpc::StubOptions(), call_.get());
     call_->Begin();
   }
@@ -73,7 +77,8 @@ class GrpcStream final : public OutStream {
  private:
   class Reactor final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
    public:
-    Reactor(StreamEvents& events, const Explain& explain) : events_(events), explain_(explain) {}
+    Reactor(StreamEvents& events, const Connection& connection)
+        : events_(events), connection_(connection) {}
 
     void Begin() {
       // Held until over_: Send() comes from other threads.
@@ -121,7 +126,7 @@ class GrpcStream final : public OutStream {
     }
 
     void OnDone(const grpc::Status& status) override {
-      events_.OnEnd(status.ok() ? absl::OkStatus() : StatusOf(status, explain_));
+      events_.OnEnd(status.ok() ? absl::OkStatus() : StatusOf(status, connection_));
       const MutexLock lock(mutex_);
       done_ = true;
       ended_.NotifyAll();
@@ -152,7 +157,7 @@ class GrpcStream final : public OutStream {
     }
 
     StreamEvents& events_;
-    const Explain& explain_;
+    const Connection& connection_;
     grpc::ByteBuffer in_;
     grpc::ByteBuffer out_;  // of who set writing_
     Mutex mutex_;
@@ -163,13 +168,13 @@ class GrpcStream final : public OutStream {
     bool done_ ABSL_GUARDED_BY(mutex_) = false;
   };
 
+  const ConnectionPtr connection_;
   const std::unique_ptr<Reactor> call_;
 };
 
 class GrpcTransport final : public Transport {
  public:
-  GrpcTransport(std::shared_ptr<grpc::Channel> channel, Explain explain)
-      : stub_(std::move(channel)), explain_(std::move(explain)) {}
+  explicit GrpcTransport(std::function<ConnectionPtr()> newest) : newest_(std::move(newest)) {}
 
   ~GrpcTransport() override {
     const MutexLock lock(mutex_);
@@ -182,36 +187,37 @@ class GrpcTransport final : public Transport {
       ++under_way_;
     }
     auto call = std::make_shared<UnaryCall>();
+    call->connection = newest_();
     call->context.set_deadline(absl::ToChronoTime(deadline));
     const grpc::Slice slice(request);
     call->request = grpc::ByteBuffer(&slice, 1);
     call->done = std::move(done);
     UnaryCall* const raw = call.get();
-    stub_.UnaryCall(&raw->context, std::string(method), grpc::StubOptions(), &raw->request,
-                    &raw->response,
-                    [this, call = std::move(call)](const grpc::Status& status) mutable {
-                      if (status.ok()) {
-                        call->done(BytesOf(call->response));
-                      } else {
-                        call->done(StatusOf(status, explain_));
-                      }
-                      // What the caller gave may refer to what ends with this transport.
-                      call->done = nullptr;
-                      // The context holds the channel, and gRPC 1.51 aborts when the last channel
-                      // of a process ends on one of its own threads: before ~GrpcTransport can.
-                      call.reset();
-                      const MutexLock lock(mutex_);
-                      if (--under_way_ == 0) all_ended_.NotifyAll();
-                    });
+    grpc::GenericStub stub(raw->connection->channel);
+    stub.UnaryCall(&raw->context, std::string(method), grpc::StubOptions(), &raw->request,
+                   &raw->response,
+                   [this, call = std::move(call)](const grpc::Status& status) mutable {
+                     if (status.ok()) {
+                       call->done(BytesOf(call->response));
+                     } else {
+                       call->done(StatusOf(status, *call->connection));
+                     }
+                     // What the caller gave may refer to what ends with this transport.
+                     call->done = nullptr;
+                     // The context holds the channel, and gRPC 1.51 aborts when the last channel
+                     // of a process ends on one of its own threads: before ~GrpcTransport can.
+                     call.reset();
+                     const MutexLock lock(mutex_);
+                     if (--under_way_ == 0) all_ended_.NotifyAll();
+                   });
   }
 
   std::unique_ptr<OutStream> Open(std::string_view method, StreamEvents& events) override {
-    return std::make_unique<GrpcStream>(stub_, std::string(method), events, explain_);
+    return std::make_unique<GrpcStream>(newest_(), std::string(method), events);
   }
 
  private:
-  grpc::GenericStub stub_;
-  const Explain explain_;
+  const std::function<ConnectionPtr()> newest_;
   Mutex mutex_;
   CondVar all_ended_;
   int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -219,9 +225,9 @@ class GrpcTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> MakeGrpcTransport(std::shared_ptr<grpc::Channel> channel,
-                                             Explain explain) {
-  return std::make_unique<GrpcTransport>(std::move(channel), std::move(explain));
+std::unique_ptr<Transport> MakeGrpcTransport(
+    std::function<std::shared_ptr<const Connection>()> newest) {
+  return std::make_unique<GrpcTransport>(std::move(newest));
 }
 
 }  // namespace sluis::client::internal

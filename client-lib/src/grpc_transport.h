@@ -12,10 +12,15 @@
 
 namespace sluis::client::internal {
 
-// Calls over a gRPC channel, by method name and in bytes. `explain` says in words what a connection
-// that failed means, from what gRPC says of it.
+struct Connection {
+  std::shared_ptr<grpc::Channel> channel;
+  // Says in words what it means that it failed, from what gRPC says of it.
+  std::function<absl::Status(std::string_view transport)> explain;
+};
+
+// Calls over gRPC, by method name and in bytes. Each call and stream asks `newest` which connection
+// to use, and stays on that one. Thread-safe, if `newest` is.
 std::unique_ptr<Transport> MakeGrpcTransport(
-    std::shared_ptr<grpc::Channel> channel,
-    std::function<absl::Status(std::string_view transport)> explain);
+    std::function<std::shared_ptr<const Connection>()> newest);
 
 }  // namespace sluis::client::internal

@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <sys/stat.h>
 
 #include <ctime>
 #include <memory>
@@ -75,6 +76,16 @@ absl::Status About(absl::Status status, const std::string& file) {
   return WithMetadata(std::move(status), "file", file);
 }
 
+// Of the first serialNumber of the subject, as it is written; absent without one.
+std::optional<std::string> SerialNumberOf(X509& certificate) {
+  const X509_NAME* subject = X509_get_subject_name(&certificate);
+  const int first = X509_NAME_get_index_by_NID(subject, NID_serialNumber, -1);
+  if (first < 0) return std::nullopt;
+  const ASN1_STRING* text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, first));
+  return std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                     static_cast<size_t>(ASN1_STRING_length(text)));
+}
+
 absl::Status CheckOin(X509& certificate, const std::string& file) {
   const X509_NAME* subject = X509_get_subject_name(&certificate);
   const int first = X509_NAME_get_index_by_NID(subject, NID_serialNumber, -1);
@@ -92,10 +103,7 @@ absl::Status CheckOin(X509& certificate, const std::string& file) {
                                                 "subject, and the broker takes none of them"),
         file);
   }
-  const ASN1_STRING* text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, first));
-  const std::string oin(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                        static_cast<size_t>(ASN1_STRING_length(text)));
-  if (!Oin::Parse(oin).ok()) {
+  if (!Oin::Parse(SerialNumberOf(certificate).value_or("")).ok()) {
     return About(Unauthenticated("OIN_MALFORMED", "the serialNumber in the subject of " + file +
                                                       " is no OIN (20 positions, as in "
                                                       "00000099000000001000)"),
@@ -165,6 +173,25 @@ absl::StatusOr<TlsFiles> ReadTlsFiles(const ClientOptions& options, absl::Time n
   SLUIS_ASSIGN_OR_RETURN(files.ca, ReadPem(options.ca_file, "ca_file", "the broker's CAs"));
   SLUIS_RETURN_IF_ERROR(CheckTlsFiles(files, now));
   return files;
+}
+
+std::string OinOf(const TlsFiles& files) {
+  const QuietErrors quiet;
+  const auto certificates = ReadCertificates(files.certificate);
+  return certificates.empty() ? "" : SerialNumberOf(*certificates.front()).value_or("");
+}
+
+std::optional<std::string> StampOf(const ClientOptions& options) {
+  std::string stamp;
+  for (const std::string& path : {options.certificate_file, options.key_file, options.ca_file}) {
+    struct stat file {};
+    if (::stat(path.c_str(), &file) != 0) return std::nullopt;
+    for (const int64_t part :
+         {static_cast<int64_t>(file.st_ino), static_cast<int64_t>(file.st_size),
+          static_cast<int64_t>(file.st_mtim.tv_sec), static_cast<int64_t>(file.st_mtim.tv_nsec)})
+      stamp += std::to_string(part) + " ";
+  }
+  return stamp;
 }
 
 absl::Status CheckTlsFiles(const TlsFiles& files, absl::Time now) {

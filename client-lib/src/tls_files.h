@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,12 @@ struct TlsFiles {
 // Reads the files that the options name and looks at them as CheckTlsFiles does. Also
 // OPTION_MISSING, CERTIFICATE_MISSING, FILE_MISSING, FILE_UNREADABLE (errors.h).
 absl::StatusOr<TlsFiles> ReadTlsFiles(const ClientOptions& options, absl::Time now);
+
+// The OIN in our certificate, of files that CheckTlsFiles found in order; else empty.
+std::string OinOf(const TlsFiles& files);
+
+// Changes when one of the files is written or replaced; absent while one of them is not there.
+std::optional<std::string> StampOf(const ClientOptions& options);
 
 // OK, or what is certainly wrong: CERTIFICATE_MALFORMED, KEY_MALFORMED, CA_MALFORMED, KEY_MISMATCH,
 // CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, OIN_MISSING, OIN_AMBIGUOUS, OIN_MALFORMED.

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <set>
 
@@ -299,6 +301,98 @@ TEST_F(ClientGrpcTest, WithACertificateOfAnotherCa) {
   const absl::Status status = RefusedAs(issued.certificate_pem, issued.key_pem);
   EXPECT_THAT(status, IsError(absl::StatusCode::kUnavailable, "CERTIFICATE_UNTRUSTED"))
       << MetadataOf(status)["transport"];
+}
+
+// A client that lives on while its files are renewed.
+class RenewalTest : public ClientGrpcTest {
+ protected:
+  void SetUp() override {
+    good_ = Options("P_ALMELO");
+    options_ = good_;
+    options_.certificate_file = directory_.File("certificate.pem");
+    options_.key_file = directory_.File("key.pem");
+    ASSERT_FALSE(LogKey().empty());  // and so it is in its file
+  }
+  // As it should be done: a new file takes the place of the old one.
+  void Put(const std::string& path, const std::string& content) const {
+    WriteFile(path + ".new", content);
+    std::filesystem::rename(path + ".new", path);
+  }
+  void Put(const Issued& issued) const {
+    Put(options_.key_file, issued.key_pem);
+    Put(options_.certificate_file,
+        issued.certificate_pem + ReadFile(daemon_->pki() + "/ca/issuing.pem"));
+  }
+  // Calls until it is so, and says what the last call got.
+  static absl::Status Until(Client& client, const std::function<bool(absl::Status)>& is_so) {
+    const absl::Time until = absl::Now() + absl::Seconds(30);
+    absl::Status status;
+    do {
+      status = client.ListCasussen().status();
+    } while (!is_so(status) && absl::Now() < until);
+    return status;
+  }
+  static bool IsGood(const absl::Status& status) { return status.ok(); }
+
+  const TempDir directory_;
+  ClientOptions good_;
+  ClientOptions options_;
+};
+
+TEST_F(RenewalTest, ARenewedCertificateIsPickedUp) {
+  // Of another CA, under our OIN: the broker takes none of it.
+  Put(TestCa::MakeRoot("another root")->Issue({.subject = SubjectOf("00000099000000001000")}));
+  Client client = Make(options_);
+  EXPECT_THAT(client.ListCasussen().status(),
+              IsError(absl::StatusCode::kUnavailable, "CERTIFICATE_UNTRUSTED"));
+  // Halfway: the key does not fit, and nothing changes.
+  Put(options_.key_file, ReadFile(good_.key_file));
+  const absl::Time settled = absl::Now() + absl::Seconds(2);
+  const auto waited = [&](const absl::Status&) { return absl::Now() > settled; };
+  EXPECT_THAT(Until(client, waited),
+              IsError(absl::StatusCode::kUnavailable, "CERTIFICATE_UNTRUSTED"));
+  Put(options_.certificate_file, ReadFile(good_.certificate_file));
+  EXPECT_THAT(Until(client, IsGood), IsOk());
+}
+
+TEST_F(RenewalTest, ALivingConnectionMovesToTheNewCertificate) {
+  // Of a partij that no other test plays.
+  const std::string oin = "00000099000000010000";  // P_LDH
+  CertificateSpec old;
+  old.subject = SubjectOf(oin);
+  old.not_after = absl::Now() + absl::Seconds(4);
+  Put(IssuingCa()->Issue(old));
+  Client client = Make(options_);
+  EXPECT_THAT(client.ListCasussen().status(), IsOk());
+  EXPECT_THAT(Until(client, [](const absl::Status& status) { return !status.ok(); }),
+              IsError(absl::StatusCode::kUnauthenticated, "CERTIFICATE_EXPIRED"));
+  Put(IssuingCa()->Issue({.subject = SubjectOf(oin)}));
+  EXPECT_THAT(Until(client, IsGood), IsOk());
+}
+
+TEST_F(RenewalTest, AStrangerHearsNothingElse) {
+  Put(IssuingCa()->Issue({.subject = SubjectOf("00000099000000999000")}));
+  Client client = Make(options_);
+  RequestFieldsRequest request;
+  request.casus_id = "0190c0de-0000-7000-8000-0123456789ab";
+  request.fields = {{std::string(kField), std::string(size_t{1} << 20, 'x')}};
+  const absl::Status status = client.RequestFields(As("GGZ"), request).status();
+  EXPECT_THAT(status, IsError(absl::StatusCode::kPermissionDenied, "NOT_A_PARTIJ"))
+      << "and not TOO_LARGE, which would have a number";
+  EXPECT_THAT(MetadataOf(status)["log_index"], Not(IsEmpty()));
+}
+
+TEST_F(RenewalTest, ACertificateOfAnotherPartijIsNotTaken) {
+  Put(TestCa::MakeRoot("another root")->Issue({.subject = SubjectOf("00000099000000001000")}));
+  Client client = Make(options_);
+  const ClientOptions other = Options("P_MEDIANT");
+  Put(options_.key_file, ReadFile(other.key_file));
+  Put(options_.certificate_file, ReadFile(other.certificate_file));
+  EXPECT_THAT(Make(options_).ListCasussen().status(), IsOk()) << "a new client takes it";
+  const absl::Time settled = absl::Now() + absl::Seconds(2);
+  const auto waited = [&](const absl::Status&) { return absl::Now() > settled; };
+  EXPECT_THAT(Until(client, waited),
+              IsError(absl::StatusCode::kUnavailable, "CERTIFICATE_UNTRUSTED"));
 }
 
 TEST_F(ClientGrpcTest, WithARevokedCertificate) {

@@ -38,7 +38,9 @@ class Session;
 
 // What is known of the numbers that the log gave to our entries.
 struct SequenceReport {
-  uint64_t first = 0;  // of this client's life; 0 before the first
+  // Of this client's life, or the last one of an earlier life that it knows of (state_file); 0
+  // before the first.
+  uint64_t first = 0;
   uint64_t newest = 0;
   // Numbers in between that no answer of this client bore: of calls whose end we did not hear, of
   // other programs with our certificate, or SEQUENCE_GAP. Ascending, at most 1024.

@@ -27,8 +27,10 @@ struct ClientOptions {
   std::string target = {};
 
   // PEM files: our certificate (with the issuing CAs after it), its key without password, and the
-  // roots by which the broker's own certificate is verified. Read once, by Connect(): make a new
-  // Client when they are renewed.
+  // roots by which the broker's own certificate is verified. When they are renewed, what begins a
+  // second later goes over a connection with the new ones; while they do not fit together, or if
+  // the certificate is one of another OIN, over that with the old ones. Best put in place by
+  // renaming, the certificate last.
   std::string certificate_file = {};
   std::string key_file = {};
   std::string ca_file = {};
@@ -52,6 +54,10 @@ struct ClientOptions {
   // Keeps the newest verified checkpoint, so that the log cannot show us another history after a
   // restart. Empty: every start believes the first checkpoint again. The file holds the checkpoint
   // as it is. Two programs may share one.
+  // Beside it, in a file of that name with "." and our OIN behind it, is the number of our newest
+  // entry, so that one under our identity that came while no client ran is noticed too. If the
+  // program was killed, or had not heard the end of a call, entries that are missing then may be
+  // its own: they are in SequenceReport::missing, and no error.
   std::string state_file = {};
 
   UnverifiedAnswer unverified_answer = UnverifiedAnswer::kWithhold;
