@@ -98,6 +98,21 @@ TEST_F(PolicyAnalysisTest, ADifferenceIsJsonForPrograms) {
   }
 }
 
+TEST_F(PolicyAnalysisTest, APartijWithAnotherHatIsShownWithItsWitness) {
+  const std::string after = Changed("hats: [\"RVDK\"]\n", "hats: [\"RVDK\", \"GGZ\"]\n");
+  const CliRun run = RunCli({"--json", "policy", "diff", kStatute, kConvenant, kStatute, after});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  const auto diff = nlohmann::json::parse(run.out, nullptr, false);
+  ASSERT_TRUE(diff.is_object());
+  ASSERT_EQ(diff["changes"].size(), 1U);
+  const auto& change = diff["changes"][0];
+  EXPECT_EQ(change["where"], "convenant.parties[P_RVDK].hats");
+  ASSERT_EQ(change["proofs"].size(), 1U);
+  EXPECT_NE(change["proofs"][0]["before"].value("outcome", ""), "RELEASE");
+  EXPECT_EQ(change["proofs"][0]["after"]["outcome"], "RELEASE");
+  EXPECT_EQ(change["without_effect"], nlohmann::json::array());
+}
+
 TEST_F(PolicyAnalysisTest, NothingIsSaidWhenNothingDiffers) {
   const CliRun run =
       RunCli({"policy", "diff", kStatute, kConvenant, kStatute, kConvenant, "--exit-code"});
