@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
 #include "sluis/audit/proof_file.h"
@@ -77,6 +78,7 @@ absl::Status Session::NextCall() {
 
 absl::Status Session::Failed(const absl::Status& status) const {
   const bool unknown = status.code() == absl::StatusCode::kDeadlineExceeded ||
+                       status.code() == absl::StatusCode::kCancelled ||
                        status.code() == absl::StatusCode::kUnavailable ||
                        status.code() == absl::StatusCode::kDataLoss;
   if (!unknown) return status;
@@ -129,6 +131,21 @@ Json ProofToJson(const client::Proof& proof) {
           {"entries", std::move(entries)}};
 }
 
+namespace {
+
+// For people: "a, b", and of objects what they hold, "voornamen 0190…, …".
+std::string ToWords(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_null()) return "";
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (!value.is_structured()) return value.dump();
+  std::vector<std::string> parts;
+  for (const Json& part : value) parts.push_back(ToWords(part));
+  return absl::StrJoin(parts, value.is_array() ? ", " : " ");
+}
+
+}  // namespace
+
 void PrintChange(const Context& context, const Json& members, const client::Proof& proof) {
   if (context.json) {
     Json out = members;
@@ -146,10 +163,7 @@ void PrintChange(const Context& context, const Json& members, const client::Proo
   }
   std::vector<std::pair<std::string, std::string>> pairs;
   for (const auto& [name, value] : members.items()) {
-    pairs.emplace_back(absl::StrReplaceAll(name, {{"_", " "}}),
-                       value.is_string()    ? value.get<std::string>()
-                       : value.is_boolean() ? (value.get<bool>() ? "yes" : "no")
-                                            : value.dump());
+    pairs.emplace_back(absl::StrReplaceAll(name, {{"_", " "}}), ToWords(value));
   }
   if (pairs.empty()) pairs.emplace_back("done", "yes");
   pairs.emplace_back("receipt", ProofText(proof));

@@ -67,6 +67,7 @@ Exit ExitOf(const absl::Status& status, std::string_view reason) {
       return Exit::kRefused;
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
     case absl::StatusCode::kUnauthenticated:
       return Exit::kUnreachable;
     case absl::StatusCode::kDataLoss:

@@ -7,6 +7,8 @@
 #include "commands.h"
 #include "content.h"
 
+#include "sluis/base/errors.h"
+
 namespace sluis::cli {
 namespace {
 
@@ -50,6 +52,7 @@ void AddList(CLI::App& decision, Context& context) {
   AddPage(*command, options->page);
   command->footer(
       "Oldest first. Motivations are shown by `sluis decision show`, to who has to decide.\n"
+      "New ones are told by `sluis notices --follow --type nl.sluis.decision-asked`.\n"
       "\n"
       "Example:\n"
       "  sluis decision list --of-hat GGZ");
@@ -68,7 +71,7 @@ void AddList(CLI::App& decision, Context& context) {
         std::cout << Printable(request.decision_request_id) << "\n";
       return Exit::kDone;
     }
-    Table table({"REQUEST", "STATE", "ASKED BY", "PURPOSE", "FIELDS", "BEFORE"});
+    Table table({"REQUEST", "STATE", "ASKED BY", "PURPOSE", "FIELDS", "LAST DAY"});
     for (const client::DecisionRequest& request : page.requests) {
       std::vector<std::string> fields;
       for (const client::DecisionField& field : request.fields) fields.push_back(field.field);
@@ -87,7 +90,10 @@ void AddShow(CLI::App& decision, Context& context) {
   auto id = std::make_shared<std::string>();
   command->add_option("REQUEST", *id, "The request, by its id")->required();
   command->footer(
-      "For a professional on record in the hat that is asked (--hat, --professional).\n"
+      "For a professional on record in the hat that is asked (--hat, --professional). KIND is for\n"
+      "--kind of `sluis decision decide`; MISSING is all that a release asks and that is not "
+      "there\n"
+      "yet, so a decision may not be enough.\n"
       "\n"
       "Example:\n"
       "  sluis decision show $request");
@@ -108,10 +114,10 @@ void AddShow(CLI::App& decision, Context& context) {
                            {"at", request.tafel},
                            {"stage", request.stage},
                            {"for", request.purpose},
-                           {"asked on", request.asked_at},
-                           {"decide before", ToText(request.expires_on)}});
+                           {"asked at", request.asked_at},
+                           {"last day", ToText(request.expires_on)}});
     std::cout << "\n";
-    Table table({"FIELD", "STATE", "DECISION", "ALSO MISSING", "WHY"});
+    Table table({"FIELD", "STATE", "KIND", "MISSING", "WHY IT IS ASKED"});
     for (const client::DecisionField& field : request.fields) {
       table.Add({field.field, field.state, absl::StrJoin(field.kinds, "\n"),
                  absl::StrJoin(field.missing, "\n"), field.motivation});
@@ -146,9 +152,10 @@ void AddDecide(CLI::App& decision, Context& context) {
   command->add_option("--decided-by", request.decided_by,
                       "Who decided, when it is a colleague on record (default: --professional)");
   AddDate(*command, "--date", request.date, "Day of the decision (default: today)");
-  AddDate(*command, "--until", request.until, "Last day on which it counts");
+  AddDate(*command, "--until", request.until,
+          "Last day on which it counts; needed with --give, but for ACUUT");
   command->add_flag("--leave-rest-open", request.leave_rest_open,
-                    "What is not given stays open (default: it is refused)");
+                    "What is not given stays open (default: it is refused too)");
   cli::AddList(*command, "--condition", options->conditions,
                "A condition on what is given: NIET_DOOR, EINDDATUM=YYYY-MM-DD, ALLEEN_TAFEL=TAFEL");
   const std::string parts = "Parts that a kind of decision needs";
@@ -183,6 +190,8 @@ void AddDecide(CLI::App& decision, Context& context) {
       "\\\n"
       "    --reference 'dossier 12'");
   context.OnRun(*command, [options, &context]() -> absl::StatusOr<Exit> {
+    if (!options->refuse && options->request.fields.empty())
+      return Malformed("fields", "give --give FIELD for what is provided, or --refuse");
     client::DecideRequest filled = options->request;
     filled.result = options->refuse ? "REFUSED" : "GIVEN";
     for (const std::string& condition : options->conditions) {

@@ -29,6 +29,10 @@ void AddPut(CLI::App& list, Context& context) {
   command->add_option("--casus", request->casus_id, "The casus, by its id")->required();
   command->add_option("--reason", request->reason, "Which criteria it meets")->required();
   command->footer(
+      "The casus has to be placed on the tafel of the list (`sluis casus place`), and the list "
+      "needs\n"
+      "criteria first. Only partijen with a part in the casus see that it is on the list.\n"
+      "\n"
       "Example:\n"
       "  sluis priority-list put --tafel T_ZVH_LIJST --casus $casus --reason \"criterion 1\"");
   context.OnRun(*command,

@@ -222,8 +222,13 @@ void AddEscalate(CLI::App& parent, Context& context) {
       ->required();
   cli::AddList(*command, "--recipient", options->recipients, "Who is told: PARTIJ/HAT")->required();
   command->footer(
-      "Refused whole when a text holds a BSN, a postcode, or a name, birth date or address of\n"
-      "somebody in the casus. The file is that of `sluis signal send`.\n"
+      "Refused whole when a text holds a BSN, a postcode or a street with its number, or a first\n"
+      "name, surname or birth date of somebody in the casus. What no program sees is for the "
+      "writer\n"
+      "to leave out. Recipients ask for the fields without naming a person.\n"
+      "\n"
+      "The file is a JSON list, as that of `sluis signal send`:\n"
+      "  [{\"field\": \"opschaal_reden\", \"value\": {\"list\": [{\"token\": \"IMPASSE\"}]}}]\n"
       "\n"
       "Example:\n"
       "  sluis escalate --casus $casus --tafel T_BESTUURLIJK --fields dilemma.json \\\n"

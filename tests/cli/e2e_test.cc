@@ -2,24 +2,19 @@
 // line and a real broker: scenarios S-01 and S-02.
 
 #include <filesystem>
-#include <memory>
-#include <optional>
 #include <regex>
 #include <string>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "cli.h"
+#include "cli_broker.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
 #include "sluis/audit/note.h"
-#include "sluis/base/text.h"
 #include "sluis/base_testing/status_matchers.h"
 #include "sluis/base_testing/temp_dir.h"
-#include "sluis/testing/daemon.h"
 
 namespace sluis::testing {
 namespace {
@@ -29,27 +24,19 @@ using ::testing::Not;
 
 constexpr char kNow[] = "2026-11-23T10:00:00+01:00";
 
-std::string Stripped(const std::string& text) {
-  return std::string(FromAbsl(absl::StripAsciiWhitespace(text)));
-}
-
-class CliE2eTest : public ::testing::Test {
+class CliE2eTest : public CliBrokerTest {
  protected:
   static void SetUpTestSuite() {
-    daemon_ = new Daemon();
-    daemon_->WriteSwitches(
-        "rows { row: \"G_WPG_18_2_MELDPUNT\" from: \"2021-12-01\" until: \"2027-11-30\" "
-        "source: \"test data\" }\n"
-        "decisions { condition: MACHTIGING_GELDIG from: \"2021-12-01\" until: \"2027-11-30\" "
-        "source: \"test data\" }\n"
-        "rows { row: \"G_WAMS_HERGEBRUIK\" from: \"2027-01-01\" until: \"2099-12-31\" "
-        "source: \"test data\" }\n"
-        "terms { id: \"RT_WAMS\" term: 5 unit: JAAR source: \"test data\" }\n");
-    ASSERT_THAT(daemon_->Start(), IsOk());
-    const std::string log = daemon_->ReadLog();
-    std::smatch key;
-    ASSERT_TRUE(std::regex_search(log, key, std::regex("\"log_key\":\"([^\"]+)\"")));
-    WriteFile(Home() / "log.vkey", key[1].str() + "\n");
+    ASSERT_THAT(
+        StartBroker(
+            "rows { row: \"G_WPG_18_2_MELDPUNT\" from: \"2021-12-01\" until: \"2027-11-30\" "
+            "source: \"test data\" }\n"
+            "decisions { condition: MACHTIGING_GELDIG from: \"2021-12-01\" until: \"2027-11-30\" "
+            "source: \"test data\" }\n"
+            "rows { row: \"G_WAMS_HERGEBRUIK\" from: \"2027-01-01\" until: \"2099-12-31\" "
+            "source: \"test data\" }\n"
+            "terms { id: \"RT_WAMS\" term: 5 unit: JAAR source: \"test data\" }\n"),
+        IsOk());
     MakeProfile("almelo", "P_ALMELO", "GEM_COLLEGE_WMO", "wijkteam-01");
     MakeProfile("wams", "P_ALMELO", "GEM_WAMS", "coordinator-02");
     MakeProfile("politie", "P_POLITIE_ON", "POLITIE", "agent-07");
@@ -64,37 +51,6 @@ class CliE2eTest : public ::testing::Test {
           {"toezicht", "auditor-01", "AUDITOR"}}) {
       Must(who, {"professional", "put", professional, "--may-act-as", hat});
     }
-  }
-  static void TearDownTestSuite() {
-    delete daemon_;
-    daemon_ = nullptr;
-  }
-
-  static const std::filesystem::path& Home() { return daemon_->directory(); }
-
-  static void MakeProfile(const std::string& name, const std::string& partij,
-                          const std::string& hat, const std::string& professional) {
-    WriteFile(Home() / (name + ".toml"),
-              absl::StrCat("server = \"127.0.0.1:", daemon_->port(),
-                           "\"\nserver-name = \"localhost\"\ncertificate = \"pki/partij/", partij,
-                           "/certificate.pem\"\nkey = \"pki/partij/", partij,
-                           "/key.pem\"\nca = \"pki/ca-bundle.pem\"\nlog-key-file = \"log.vkey\"\n"
-                           "test-data-only = true\nstate = \"",
-                           name, ".checkpoint\"\nadmin = \"127.0.0.1:", daemon_->admin_port(),
-                           "\"\nhat = \"", hat, "\"\nprofessional = \"", professional, "\"\n"));
-  }
-
-  static CliRun As(const std::string& who, std::vector<std::string> arguments,
-                   const std::string& input = "") {
-    arguments.insert(arguments.begin(), {"--config", (Home() / (who + ".toml")).string()});
-    return RunCli(arguments, {.input = input, .directory = Home()});
-  }
-  // Has to succeed; what it printed.
-  static std::string Must(const std::string& who, std::vector<std::string> arguments,
-                          const std::string& input = "") {
-    const CliRun run = As(who, std::move(arguments), input);
-    EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
-    return Stripped(run.out);
   }
 
   // A casus of Almelo with one person, whom `source` knows too.
@@ -120,11 +76,7 @@ class CliE2eTest : public ::testing::Test {
     EXPECT_NE(out.theirs, out.person);
     return out;
   }
-
-  static Daemon* daemon_;
 };
-
-Daemon* CliE2eTest::daemon_ = nullptr;
 
 // A zorgmelding as one message, what the receiver does with it, and what the sender hears.
 TEST_F(CliE2eTest, AZorgmeldingComesWholeAndIsAnswered) {
