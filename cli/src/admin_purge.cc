@@ -63,6 +63,10 @@ void PrintPlan(const client::PurgePlan& plan) {
               << Printable(each.asked_by) << " on " << Printable(each.asked_on)
               << "; not later than " << Printable(each.until) << ".\n";
   }
+  for (const auto& each : plan.unreadable) {
+    std::cout << "Cannot be read, so it stays: " << Printable(each.kind) << " "
+              << Printable(each.id) << ".\n";
+  }
 }
 
 Json ToJson(const client::PurgePlan& plan) {
@@ -90,9 +94,13 @@ Json ToJson(const client::PurgePlan& plan) {
                         {"asked_on", each.asked_on},
                         {"until", each.until}});
   }
-  return {{"day", plan.day},       {"casussen", plan.casussen},     {"persons", plan.persons},
-          {"values", plan.values}, {"records", plan.records},       {"destructions", destructions},
-          {"more", plan.more},     {"unfinished", plan.unfinished}, {"erasures", erasures}};
+  Json unreadable = Json::array();
+  for (const auto& each : plan.unreadable)
+    unreadable.push_back({{"kind", each.kind}, {"id", each.id}});
+  return {{"unreadable", unreadable},     {"day", plan.day},       {"casussen", plan.casussen},
+          {"persons", plan.persons},      {"values", plan.values}, {"records", plan.records},
+          {"destructions", destructions}, {"more", plan.more},     {"unfinished", plan.unfinished},
+          {"erasures", erasures}};
 }
 
 }  // namespace

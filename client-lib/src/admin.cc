@@ -150,6 +150,8 @@ absl::StatusOr<PurgePlan> AdminClient::PlanPurge(const std::string& day) {
     plan.erasures.push_back({each.pseudonym(), each.ground(), each.reference(), each.asked_by(),
                              each.asked_on(), each.until()});
   }
+  for (const auto& each : response.unreadable())
+    plan.unreadable.push_back({each.kind(), each.id()});
   return plan;
 }
 

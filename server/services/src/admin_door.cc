@@ -145,6 +145,12 @@ class AdminHandlers final : public v1::AdminService::Service {
       view.set_asked_on(pending.asked_on.ToString());
       view.set_until(pending.until.ToString());
     }
+    for (const broker::UnreadableRow& row : plan.unreadable) {
+      if (out.unreadable_size() == kMostDestructions) break;
+      v1::UnreadableRow& view = *out.add_unreadable();
+      view.set_kind(row.kind);
+      view.set_id(row.id);
+    }
   }
 
   static void Fill(const broker::Destruction& each, v1::PlannedDestruction& view) {

@@ -50,6 +50,12 @@ struct PurgePlan {
   int more = 0;
   int unfinished = 0;
   std::vector<Erasure> erasures;
+  // Rows that cannot be read, which no purge destroys: at most 1,000.
+  struct Unreadable {
+    std::string kind;  // "value"
+    std::string id;
+  };
+  std::vector<Unreadable> unreadable;
 };
 
 struct PurgeTotals {
