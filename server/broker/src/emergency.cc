@@ -90,7 +90,7 @@ absl::StatusOr<v1::ApproveEmergencyAnswer> Approve(CommandContext& context,
   approval.set_kind(ProfessionalDecision::VIER_OGEN);
   approval.clear_at();
   approval.clear_approvers();
-  approval.add_approvers(decision.professional());
+  approval.add_approvers(facts::QualifiedId(decision.source().partij(), decision.professional()));
   const std::string reference = ApprovalReference(id);
   const state::Subject subject = state::Subject::Person(person);
   SLUIS_ASSIGN_OR_RETURN(const auto records, context.state.Records(subject));
@@ -99,14 +99,15 @@ absl::StatusOr<v1::ApproveEmergencyAnswer> Approve(CommandContext& context,
     *approval.mutable_approvers() = each.record.fact().decision().approvers();
     SLUIS_RETURN_IF_ERROR(context.state.DeleteRecord(subject, each.id));
   }
-  // Professionals are known here by their partij's own id. Two who share one count once; so do who
-  // recorded the decision and in whose name that was, or one could do both.
-  if (ListsHat(approval.approvers(), context.professional) ||
-      context.professional == base.professional()) {
+  // Professionals are known by their partij's own id: the same id at two partijen is two persons.
+  // Who recorded the decision and in whose name that was count once, or one could do both.
+  const std::string self = facts::QualifiedId(context.partij, context.professional);
+  if (ListsHat(approval.approvers(), self) ||
+      self == facts::QualifiedId(base.recorded_by().partij(), base.professional())) {
     return FailedPrecondition("SAME_PERSON",
                               "this professional decided or approved already, and counts once");
   }
-  approval.add_approvers(context.professional);
+  approval.add_approvers(self);
   approval.set_date(context.moment.today.ToString());
   const CivilDate last = LastDay(context, decision);
   approval.set_until(last.ToString());

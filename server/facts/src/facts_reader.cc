@@ -141,6 +141,11 @@ const absl::TimeZone& Zone() {
 
 CivilDate LocalDate(absl::Time time) { return CivilDate::From(absl::ToCivilDay(time, Zone())); }
 
+std::string QualifiedId(std::string_view partij, std::string_view professional) {
+  // No id of a partij holds a slash.
+  return std::string(partij).append("/").append(professional);
+}
+
 int LocalHour(absl::Time time) { return absl::ToCivilHour(time, Zone()).hour(); }
 
 // A casus and what concerns one person in it, or the casus itself.
@@ -394,7 +399,12 @@ absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubjec
         SLUIS_ASSIGN_OR_RETURN(
             const auto professionals,
             state.Professionals(partij, {}, std::numeric_limits<int32_t>::max()));
-        for (const auto& professional : professionals) *facts.add_professionals() = professional;
+        for (const auto& professional : professionals) {
+          policy::v1::Professional& added = *facts.add_professionals();
+          added = professional;
+          // As approvers are named.
+          added.set_id(QualifiedId(professional.partij(), professional.id()));
+        }
         if (query.acting_partij == query.source_partij) break;
       }
     }

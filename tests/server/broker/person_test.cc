@@ -645,6 +645,65 @@ TEST_F(ScenarioTest, WithoutTheApprovalNothingIsReleased) {
   EXPECT_EQ(Asked(), ReasonCode::NEEDS_DECISION);
 }
 
+// Partijen choose the ids of their professionals each for itself: one id at two of them is two
+// persons, and a professional of one is not on record by another's of the same id.
+TEST_F(ScenarioTest, TheSameIdAtTwoPartijenIsTwoPersons) {
+  // The crisis of S-18 before anybody decided.
+  Play("S-18", "e");
+  ASSERT_FALSE(HasFailure());
+  PutActor("P_ALMELO");
+  PutActor("P_MEDIANT");
+  const Side mediant{"P_MEDIANT", "GGZ"};
+  const Side almelo{"P_ALMELO", "GEM_BURGEMEESTER"};
+  const std::string& tom = step_->step->request().person();
+  const std::string of_mediant = world_->PersonId("P_MEDIANT", tom);
+  v1::RecordFactRequest record;
+  record.set_casus_id(world_->casus_id());
+  record.set_reference("dossier 18");
+  auto& decision = *record.mutable_fact()->mutable_decision();
+  decision.set_kind(policy::v1::ProfessionalDecision::ACUUT);
+  decision.set_person(of_mediant);
+  decision.add_fields(std::string(kField));
+  decision.add_recipient_hats(std::string(almelo.hat));
+  decision.add_recipient_parties(std::string(almelo.partij));
+  decision.set_result(policy::v1::ProfessionalDecision::GIVEN);
+  decision.set_reason("GEHEIM acuut gevaar");
+  decision.set_date("2026-11-23");
+  decision.set_until("2026-11-26");
+  decision.set_at("2026-11-23T09:30:00+01:00");
+  decision.set_consent_impossible(true);
+  decision.set_no_lesser_means(true);
+  const auto recorded = Send<v1::RecordFactResponse>(mediant, "FactService/RecordFact", record);
+  ASSERT_THAT(recorded, IsOk());
+  EXPECT_EQ(Asked(), ReasonCode::NEEDS_DECISION);
+
+  v1::ApproveEmergencyRequest request;
+  request.set_casus_id(world_->casus_id());
+  request.set_decision_id(recorded->answer().fact_id());
+  request.set_person_id(of_mediant);
+  EXPECT_THAT(
+      Send<v1::ApproveEmergencyResponse>(mediant, "PersonService/ApproveEmergency", request),
+      IsError(Code::kFailedPrecondition, "SAME_PERSON"));
+  request.set_person_id(world_->PersonId("P_ALMELO", tom));
+  const auto approved =
+      Send<v1::ApproveEmergencyResponse>(almelo, "PersonService/ApproveEmergency", request);
+  ASSERT_THAT(approved, IsOk());
+  EXPECT_EQ(approved->answer().approvers(), 2);
+  EXPECT_EQ(Asked(), ReasonCode::RELEASED);
+  EXPECT_THAT(Send<v1::ApproveEmergencyResponse>(almelo, "PersonService/ApproveEmergency", request),
+              IsError(Code::kFailedPrecondition, "SAME_PERSON"));
+  // The decider leaves; a namesake at the other partij does not stand in for her.
+  v1::PutProfessionalRequest left;
+  left.set_request_id(testing::NewRequestId());
+  left.set_professional(std::string(kActor));
+  left.add_hats(std::string(mediant.hat));
+  left.set_active(false);
+  ASSERT_THAT(broker_->Send<v1::PutProfessionalResponse>(
+                  mediant.partij, "/sluis.v1.ProfessionalService/PutProfessional", left),
+              IsOk());
+  EXPECT_EQ(Asked(), ReasonCode::NEEDS_DECISION);
+}
+
 TEST_F(PersonTest, ASecondProfessionalApprovesAnEmergencyForItselfAlone) {
   policy::v1::Fact fact;
   auto& decision = *fact.mutable_decision();

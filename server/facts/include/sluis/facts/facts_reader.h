@@ -27,6 +27,10 @@ CivilDate LocalDate(absl::Time time);
 // The hour of the day there, 0-23.
 int LocalHour(absl::Time time);
 
+// A professional among those of all partijen. Partijen choose the ids of their professionals each
+// for itself: the same id at two of them is two persons.
+std::string QualifiedId(std::string_view partij, std::string_view professional);
+
 // For whom and about whom facts are needed.
 struct Query {
   Uuid casus;
