@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fake_source.h"
+#include "faulty_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "small_world.h"
@@ -16,6 +17,7 @@
 #include "sluis/audit/leaf.h"
 #include "sluis/base_testing/status_matchers.h"
 #include "sluis/base_testing/temp_dir.h"
+#include "sluis/broker/scheduler.h"
 #include "sluis/ledger/ledger.h"
 #include "sluis/log/v1/record.pb.h"
 #include "sluis/testing/world.h"
@@ -51,8 +53,9 @@ struct LogEntry {
 class AtSourceTest : public ::testing::Test {
  protected:
   explicit AtSourceTest(absl::Duration limit = absl::Seconds(30)) {
+    const std::string directory = directory_.path().string();
     assembly::AssemblyOptions options =
-        OptionsOn(directory_.path().string(), OpenStoreIn(directory_.path().string()));
+        OptionsOn(directory, std::make_unique<FaultyStore>(OpenStoreIn(directory), faults_));
     options.source_time_limit = limit;
     auto opened = assembly::Assembly::Open(std::move(options), TestLogKey());
     EXPECT_THAT(opened, IsOk());
@@ -207,7 +210,33 @@ class AtSourceTest : public ::testing::Test {
     EXPECT_THAT(VerifyLog(), IsOk());
   }
 
+  // Waits until the log has this many entries.
+  void AwaitLogSize(uint64_t size) {
+    const absl::Time until = absl::Now() + kPatience;
+    while (LogSize() < size && absl::Now() < until) absl::SleepFor(absl::Milliseconds(5));
+    ASSERT_EQ(LogSize(), size);
+  }
+  // The second entry of a decision that nobody delivered.
+  void ExpectNobodyDelivered(uint64_t decision, uint64_t delivery) {
+    const LogEntry entry = EntryAt(delivery);
+    EXPECT_EQ(entry.kind, EventKind::NOT_DELIVERED);
+    EXPECT_EQ(entry.record.decided_in(), decision + 1);
+    EXPECT_EQ(entry.record.caller(), kWijkteam.partij);
+    EXPECT_EQ(entry.leaf.request, EntryAt(decision).leaf.request);
+    ASSERT_EQ(entry.record.deliveries_size(), 1);
+    EXPECT_EQ(entry.record.deliveries(0).field(), kField);
+    EXPECT_EQ(entry.record.deliveries(0).outcome(), Outcome::BROKER_STOPPED);
+  }
+  std::vector<store::Document> Pending() {
+    const auto reader = assembly_->store().Read();
+    EXPECT_THAT(reader, IsOk());
+    const auto rows = (*reader)->Scan(store::Table::kJob, "delivery/", {}, 100);
+    EXPECT_THAT(rows, IsOk());
+    return *rows;
+  }
+
   const testing::TempDir directory_;
+  Faults faults_;
   std::unique_ptr<assembly::Assembly> assembly_;
   std::unique_ptr<AssemblyTransport> transport_;
   std::unique_ptr<SmallWorld> world_;
@@ -759,6 +788,45 @@ INSTANTIATE_TEST_SUITE_P(
                }}),
     [](const auto& change) { return std::string(change.param.name); });
 
+// A deposited value is corrected while another one is fetched: neither the old nor the new one goes
+// along, because what was decided was about the old one.
+TEST_F(AtSourceTest, AValueThatIsCorrectedMeanwhileIsNotDelivered) {
+  v1::DepositFieldRequest deposit = world_->NewDeposit();
+  deposit.set_field(std::string(kOther));
+  deposit.mutable_content()->mutable_value()->set_text("KWIKSTAART oud");
+  const auto deposited =
+      world_->Send<v1::DepositFieldResponse>(kGgz, "FieldService/DepositField", deposit);
+  ASSERT_THAT(deposited, IsOk());
+  const auto source = Mediant();
+  auto future = Start(Question({kField, kOther}));
+  const auto question = source->TakeQuestion();
+  ASSERT_TRUE(question);
+  v1::CorrectFieldRequest correct;
+  correct.set_deposit_id(deposited->answer().deposit_id());
+  *correct.mutable_content() = deposit.content();
+  correct.mutable_content()->mutable_value()->set_text("KWIKSTAART nieuw");
+  ASSERT_THAT(world_->Send<v1::CorrectFieldResponse>(kGgz, "FieldService/CorrectField", correct),
+              IsOk());
+  source->Say(TextAnswer(question->question_id(), kField, "mag door"));
+  const Response response = Await(future);
+  ASSERT_THAT(response, IsOk());
+  EXPECT_EQ(OutcomeOfField(response, kOther), Outcome::NO_LONGER_RELEASED);
+  EXPECT_EQ(OutcomeOfField(response), Outcome::DELIVERED);
+  EXPECT_THAT(Delivered(response), ::testing::ElementsAre(std::string(kField)));
+  EXPECT_THAT(response->SerializeAsString(), Not(HasSubstr("KWIKSTAART")));
+  ExpectTwoEntries(response, EventKind::DELIVERED);
+  EXPECT_TRUE(EntryAt(response->receipts(1).index()).record.has_decision());
+  // Asked again it is the new one.
+  auto again = Start(Question({kField, kOther}));
+  const auto second = source->TakeQuestion();
+  ASSERT_TRUE(second);
+  source->Say(TextAnswer(second->question_id(), kField, "mag door"));
+  const Response corrected = Await(again);
+  ASSERT_THAT(corrected, IsOk());
+  EXPECT_EQ(OutcomeOfField(corrected, kOther), Outcome::DELIVERED);
+  EXPECT_THAT(corrected->SerializeAsString(), HasSubstr("KWIKSTAART nieuw"));
+}
+
 TEST_F(AtSourceTest, AChangeThatTakesNothingAwayDoesNotMatter) {
   const auto source = Mediant();
   auto future = Start(Question());
@@ -1076,18 +1144,73 @@ TEST_F(HastyTest, ADecisionThatNobodyDeliveredIsRecordedAsSuchAfterARestart) {
   ASSERT_THAT(opened, IsOk());
   assembly_ = *std::move(opened);
   const uint64_t expected = done->receipts(1).index() + 2;
-  const absl::Time until = absl::Now() + kPatience;
-  while (LogSize() < expected && absl::Now() < until) absl::SleepFor(absl::Milliseconds(5));
-  ASSERT_EQ(LogSize(), expected);
-  const LogEntry entry = EntryAt(expected - 1);
-  EXPECT_EQ(entry.kind, EventKind::NOT_DELIVERED);
-  EXPECT_EQ(entry.record.decided_in(), decision + 1);
-  EXPECT_EQ(entry.record.caller(), kWijkteam.partij);
-  EXPECT_EQ(entry.leaf.request, EntryAt(decision).leaf.request);
-  ASSERT_EQ(entry.record.deliveries_size(), 1);
-  EXPECT_EQ(entry.record.deliveries(0).field(), kField);
-  EXPECT_EQ(entry.record.deliveries(0).outcome(), Outcome::BROKER_STOPPED);
+  AwaitLogSize(expected);
+  ExpectNobodyDelivered(decision, expected - 1);
   transport_ = std::make_unique<AssemblyTransport>(*assembly_);
+}
+
+TEST_F(HastyTest, ASecondEntryThatCouldNotBeMadeIsMadeLater) {
+  const auto source = Mediant();
+  auto future = Start(Question());
+  const auto question = source->TakeQuestion();
+  ASSERT_TRUE(question);
+  const uint64_t size = LogSize();
+  // The disk is full when the source answers, and still is when the broker sees to the entry.
+  const absl::Status full = Unavailable("STORE_FAILED", "the disk is full");
+  faults_.FailAt(Faults::Point::kCommit, 1, full);
+  source->Say(TextAnswer(question->question_id(), kField, kSecret));
+  const Response response = Await(future);
+  EXPECT_THAT(response, IsError(Code::kUnavailable, "STORE_FAILED"));
+  ASSERT_TRUE(faults_.hit());
+  faults_.FailAt(Faults::Point::kCommit, 1, full);
+  const absl::Time until = absl::Now() + kPatience;
+  while (!faults_.hit() && absl::Now() < until) absl::SleepFor(absl::Milliseconds(5));
+  ASSERT_TRUE(faults_.hit());
+  EXPECT_EQ(LogSize(), size);
+  // No call, no restart: the broker itself tries again.
+  AwaitLogSize(size + 1);
+  ExpectNobodyDelivered(question->decision_index(), size);
+  EXPECT_THAT(Pending(), ::testing::IsEmpty());
+}
+
+TEST_F(AtSourceTest, ADecisionThatAnotherBrokerLeftBehindIsEndedByTheJob) {
+  const auto source = Mediant();
+  auto future = Start(Question());
+  const auto question = source->TakeQuestion();
+  ASSERT_TRUE(question);
+  const uint64_t size = LogSize();
+  std::vector<Job> jobs = AllJobs();
+  std::erase_if(jobs, [](const Job& job) { return job.name != "deliveries"; });
+  ASSERT_EQ(jobs.size(), 1U);
+  SchedulerOptions options;
+  options.store = &assembly_->store();
+  options.clock = &assembly_->clock();
+  options.machine_clock = &SystemClock();
+  Scheduler scheduler(options, assembly_->broker(), jobs);
+  // Whoever makes it has time for it.
+  EXPECT_EQ(*scheduler.RunDue(), 1);
+  EXPECT_EQ(LogSize(), size);
+  ASSERT_EQ(Pending().size(), 1U);
+  // As if that had been long ago: due = 1, fields = the one asked.
+  {
+    const std::string key = Pending().front().key;
+    std::string row = "\x08\x01\x12";
+    row += static_cast<char>(kField.size());
+    row += kField;
+    const auto transaction = assembly_->store().Begin();
+    ASSERT_THAT(transaction, IsOk());
+    ASSERT_THAT((*transaction)->Put(store::Table::kJob, key, row), IsOk());
+    ASSERT_THAT((*transaction)->Commit(), IsOk());
+  }
+  assembly_->clock().Set(TestNow() + absl::Minutes(2));
+  EXPECT_EQ(*scheduler.RunDue(), 1);
+  ASSERT_EQ(LogSize(), size + 1);
+  ExpectNobodyDelivered(question->decision_index(), size);
+  EXPECT_THAT(Pending(), ::testing::IsEmpty());
+  // What comes after it is not delivered any more, and makes no third entry.
+  source->Say(TextAnswer(question->question_id(), kField, kSecret));
+  EXPECT_THAT(Await(future), IsError(Code::kUnavailable, "NOT_DELIVERED"));
+  EXPECT_EQ(LogSize(), size + 1);
 }
 
 // ---- All at once ----

@@ -1,6 +1,7 @@
 // Requests that wait for a decision: how they come into the inbox, what a professional decides, and
 // what the asker gets.
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -145,6 +146,26 @@ class DecisionTest : public ::testing::Test {
   }
   absl::StatusOr<v1::DecideResponse> Decide(const v1::DecideRequest& request, Side side = kGgz) {
     return world_.Send<v1::DecideResponse>(side, "DecisionService/Decide", request);
+  }
+  // What the source decided, recorded as a fact.
+  v1::RecordFactRequest NewFact(const std::vector<std::string_view>& fields,
+                                ProfessionalDecision::Result result = ProfessionalDecision::GIVEN) {
+    v1::RecordFactRequest record;
+    record.set_casus_id(world_.casus_id());
+    record.set_reference("dossier 13");
+    auto& decision = *record.mutable_fact()->mutable_decision();
+    decision.set_kind(ProfessionalDecision::SELECTIE);
+    decision.set_person(world_.ggz_person());
+    decision.set_result(result);
+    for (const std::string_view field : fields) decision.add_fields(std::string(field));
+    decision.add_recipient_hats("GEM_COLLEGE_WMO");
+    decision.add_recipient_parties("P_ALMELO");
+    decision.set_reason("GEHEIM reden");
+    decision.set_date("2026-11-30");
+    return record;
+  }
+  absl::StatusOr<v1::RecordFactResponse> Record(const v1::RecordFactRequest& record) {
+    return world_.Send<v1::RecordFactResponse>(kGgz, "FactService/RecordFact", record);
   }
   // The only request in the inbox.
   std::string OnlyItem() {
@@ -401,22 +422,114 @@ TEST_F(DecisionTest, ADecisionThatIsWithdrawnIsToldToWhoKnewOfIt) {
 }
 
 TEST_F(DecisionTest, ADecisionThatNobodyHeardOfIsWithdrawnInSilence) {
-  v1::RecordFactRequest record;
-  record.set_casus_id(world_.casus_id());
-  record.set_reference("dossier 13");
-  auto& decision = *record.mutable_fact()->mutable_decision();
-  decision.set_kind(ProfessionalDecision::SELECTIE);
-  decision.set_person(world_.ggz_person());
-  decision.set_result(ProfessionalDecision::GIVEN);
-  decision.add_fields(std::string(kField));
-  decision.add_recipient_hats("GEM_COLLEGE_WMO");
-  decision.add_recipient_parties("P_ALMELO");
-  decision.set_reason("alvast");
-  decision.set_date("2026-11-30");
-  const auto recorded = world_.Send<v1::RecordFactResponse>(kGgz, "FactService/RecordFact", record);
+  const auto recorded = Record(NewFact({kField}));
   ASSERT_THAT(recorded, IsOk());
   ASSERT_THAT(world_.WithdrawFact(kGgz, recorded->answer().fact_id()), IsOk());
   EXPECT_THAT(AllNotices(broker_, "P_ALMELO"), IsEmpty());
+}
+
+TEST_F(DecisionTest, ADecisionRecordedAsAFactEndsTheWaiting) {
+  ASSERT_THAT(Ask({kField, kOther}), ElementsAre(kNeedsDecision, kNeedsDecision));
+  const std::string id = OnlyItem();
+  v1::RecordFactRequest fact = NewFact({kField});
+  fact.mutable_fact()->mutable_decision()->set_until("2027-03-01");
+  const auto recorded = Record(fact);
+  ASSERT_THAT(recorded, IsOk());
+  // The other field waits on.
+  const auto item = Get(kGgz, id);
+  ASSERT_THAT(item, IsOk());
+  EXPECT_EQ(item->state(), DecisionState::OPEN);
+  EXPECT_EQ(item->fields(0).state(), DecisionState::GIVEN);
+  EXPECT_EQ(item->fields(0).fact_id(), recorded->answer().fact_id());
+  EXPECT_EQ(item->fields(0).professional(), kActor);
+  EXPECT_EQ(item->fields(1).state(), DecisionState::OPEN);
+  auto told = AllNotices(broker_, "P_ALMELO");
+  ASSERT_THAT(TypesOf(told), ElementsAre("decision-taken"));
+  EXPECT_EQ(told[0].data.subject_id(), id);
+  EXPECT_EQ(told[0].data.person_id(), world_.wijkteam_person());
+  EXPECT_EQ(told[0].data.result(), "GIVEN");
+  EXPECT_EQ(told[0].data.day(), "2027-03-01");
+  EXPECT_THAT(told[0].data.fields(), ElementsAre(std::string(kField)));
+  EXPECT_THAT(told[0].event.data(), Not(HasSubstr("GEHEIM")));
+  EXPECT_THAT(Ask({kField}), ElementsAre(kReleased));
+
+  ASSERT_THAT(Record(NewFact({kOther}, ProfessionalDecision::REFUSED)), IsOk());
+  EXPECT_THAT(Inbox(), IsEmpty());
+  EXPECT_EQ(Get(kGgz, id)->fields(1).state(), DecisionState::REFUSED);
+  EXPECT_THAT(Decide(Give(id, {kOther})), IsError(Code::kFailedPrecondition, "DECISION_CLOSED"));
+  told = AllNotices(broker_, "P_ALMELO");
+  ASSERT_THAT(TypesOf(told), ElementsAre("decision-taken", "decision-taken"));
+  EXPECT_EQ(told[1].data.result(), "REFUSED");
+  // Who was told of it is told of its end.
+  ASSERT_THAT(world_.WithdrawFact(kGgz, recorded->answer().fact_id()), IsOk());
+  EXPECT_EQ(AllNotices(broker_, "P_ALMELO", "fact-withdrawn").size(), 1u);
+  // And asks anew.
+  EXPECT_THAT(Ask({kField}), ElementsAre(kNeedsDecision));
+  EXPECT_EQ(Inbox().size(), 1u);
+}
+
+TEST_F(DecisionTest, AFactThatIsNotAboutTheQuestionLeavesItOpen) {
+  ASSERT_THAT(Ask({kField}), ElementsAre(kNeedsDecision));
+  const auto other = [&](const std::function<void(ProfessionalDecision&)>& change) {
+    v1::RecordFactRequest fact = NewFact({kField});
+    change(*fact.mutable_fact()->mutable_decision());
+    ASSERT_THAT(Record(fact), IsOk());
+    EXPECT_EQ(Inbox().size(), 1u) << fact.DebugString();
+  };
+  other([](auto& decision) { decision.set_fields(0, std::string(kOther)); });
+  other([](auto& decision) { decision.set_kind(ProfessionalDecision::MELDRECHT); });
+  other([](auto& decision) { decision.set_recipient_parties(0, "P_TRANSFORE"); });
+  other([](auto& decision) { decision.set_recipient_hats(0, "GEM_PROCESREGIE"); });
+  // Over before it was recorded.
+  other([](auto& decision) {
+    decision.set_date("2026-11-01");
+    decision.set_until("2026-11-29");
+  });
+  EXPECT_THAT(AllNotices(broker_, "P_ALMELO"), IsEmpty());
+}
+
+TEST_F(DecisionTest, OneDecisionAnswersTheSameQuestionForEveryPurpose) {
+  ASSERT_THAT(Ask({kField}), ElementsAre(kNeedsDecision));
+  const std::string id = OnlyItem();
+  v1::RequestFieldsRequest other = Question({kField});
+  other.set_purpose("D03");
+  ASSERT_THAT(Outcomes(other), ElementsAre(kNeedsDecision));
+  ASSERT_EQ(Inbox().size(), 2u);
+  // As policy reads it: a decision is not bound to a purpose.
+  ASSERT_THAT(Decide(Give(id, {kField})), IsOk());
+  EXPECT_THAT(Inbox(), IsEmpty());
+  EXPECT_THAT(TypesOf(AllNotices(broker_, "P_ALMELO")),
+              ElementsAre("decision-taken", "decision-taken"));
+}
+
+TEST_F(DecisionTest, AClosedCasusWaitsForNothing) {
+  ASSERT_THAT(Ask({kField, kOther}), ElementsAre(kNeedsDecision, kNeedsDecision));
+  const std::string id = OnlyItem();
+  v1::DecideRequest part = Give(id, {kField});
+  part.set_leave_rest_open(true);
+  ASSERT_THAT(Decide(part), IsOk());
+  ASSERT_THAT(world_.Close(), IsOk());
+  EXPECT_THAT(Inbox(), IsEmpty());
+  const auto all = Inbox("P_MEDIANT", /*closed=*/true);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].state(), DecisionState::ENDED);
+  EXPECT_EQ(all[0].fields(0).state(), DecisionState::GIVEN);
+  EXPECT_EQ(all[0].fields(1).state(), DecisionState::ENDED);
+  const auto told = AllNotices(broker_, "P_ALMELO", "decision-ended");
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].data.casus_id(), world_.casus_id());
+  EXPECT_EQ(told[0].data.subject_id(), id);
+  EXPECT_EQ(told[0].data.person_id(), world_.wijkteam_person());
+  EXPECT_EQ(told[0].data.hat(), "GEM_COLLEGE_WMO");
+  EXPECT_THAT(told[0].data.fields(), ElementsAre(std::string(kOther)));
+  EXPECT_THAT(AllNotices(broker_, "P_MEDIANT", "decision-ended"), IsEmpty());
+}
+
+TEST_F(DecisionTest, WhatExpiredIsNotToldToHaveEnded) {
+  ASSERT_THAT(Ask({kField}), ElementsAre(kNeedsDecision));
+  ASSERT_THAT(broker_.SetClock(TestNow() + absl::Hours(24 * 31)), IsOk());
+  ASSERT_THAT(world_.Close(), IsOk());
+  EXPECT_THAT(AllNotices(broker_, "P_ALMELO", "decision-ended"), IsEmpty());
 }
 
 TEST_F(DecisionTest, ARepeatIsTheSameDecision) {
