@@ -1,28 +1,19 @@
 // Whether an answer that neither confirms nor denies takes as long for a patient as for somebody of
 // whom the source holds nothing (R-A-21), measured at the use case, where no network hides it.
 //
-// The test is a sign test over pairs. In each pair the same caller asks the same field about the
-// one and the other, in an order thrown by a coin, and what counts is which took longer. Without a
-// difference that is a coin as well: of N pairs, k in which the patient took longer are binomial
-// with p = 1/2, whatever the durations are distributed like, and z = (2k - N) / sqrt(N) is standard
-// normal. |z| > 4.89 is rejected: a fair broker fails once in a million runs. Its power: a bias of
-// p = 1/2 ± d is found with probability 0.99 when d ≥ (4.89 + 2.33) / (2 sqrt(N)); for 10,000 pairs
-// that is 3.6 percentage points, for the 1,000 of a short run 11.4.
+// The test is a sign test over pairs (sign_test.h). Over gRPC: tests/e2e/ncnd_test.cc.
 //
 // SLUIS_NCND_PAIRS sets how many pairs are asked; 1,000 unless told otherwise.
 
-#include <algorithm>
-#include <cmath>
-#include <cstdlib>
 #include <iostream>
 #include <random>
 #include <string>
-#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "small_world.h"
 
+#include "sluis/base_testing/sign_test.h"
 #include "sluis/base_testing/status_matchers.h"
 #include "sluis/testing/policy_files.h"
 #include "sluis/testing/world.h"
@@ -34,33 +25,18 @@ using policy::v1::FieldOutcome;
 using testing::IsOk;
 
 constexpr std::string_view kInCare = "in_zorg_indicatie";
-constexpr double kLimit = 4.89;
-constexpr double kPower = 2.33;
+using testing::SignTest;
 
-size_t Pairs() {
-  const char* const text = std::getenv("SLUIS_NCND_PAIRS");
-  const auto asked = text == nullptr ? 0UL : std::strtoul(text, nullptr, 10);
-  return asked == 0 ? 1000 : asked;
-}
-
-double Statistic(size_t longer, size_t pairs) {
-  const auto n = static_cast<double>(pairs);
-  return (2 * static_cast<double>(longer) - n) / std::sqrt(n);
-}
-
-double Detectable(size_t pairs) {
-  return (kLimit + kPower) / (2 * std::sqrt(static_cast<double>(pairs)));
-}
-
-TEST(SignTest, FindsTheBiasThatItsPowerSays) {
+TEST(SignTestTest, FindsTheBiasThatItsPowerSays) {
   std::mt19937_64 random(20261130);
   constexpr int kTrials = 400;
-  for (const size_t pairs : {size_t{1000}, size_t{10000}}) {
-    for (const double bias : {0.0, Detectable(pairs), -Detectable(pairs)}) {
+  for (const size_t pairs : {size_t{400}, size_t{1000}, size_t{10000}}) {
+    const double detectable = SignTest::Detectable(pairs);
+    for (const double bias : {0.0, detectable, -detectable}) {
       std::binomial_distribution<size_t> longer(pairs, 0.5 + bias);
       int found = 0;
       for (int trial = 0; trial < kTrials; ++trial) {
-        if (std::abs(Statistic(longer(random), pairs)) > kLimit) ++found;
+        if (SignTest::IsLeak(SignTest::Statistic(longer(random), pairs))) ++found;
       }
       if (bias == 0.0) {
         EXPECT_EQ(found, 0);
@@ -125,29 +101,12 @@ TEST_F(NcndTimingTest, APatientTakesNoLongerThanAStranger) {
     Ask(patient);
     Ask(stranger_);
   }
-  std::mt19937_64 coin(std::random_device{}());
-  const size_t pairs = Pairs();
-  size_t longer = 0;
-  std::vector<absl::Duration> differences;
-  for (size_t i = 0; i < pairs && !HasFailure(); ++i) {
-    const bool patient_first = (coin() & 1) != 0;
-    const absl::Duration first = Ask(patient_first ? patient : stranger_);
-    const absl::Duration second = Ask(patient_first ? stranger_ : patient);
-    const absl::Duration difference = patient_first ? first - second : second - first;
-    differences.push_back(difference);
-    // To the nanosecond there are hardly equals; a coin decides them.
-    const bool tie = difference == absl::ZeroDuration();
-    if (tie ? (coin() & 1) != 0 : difference > absl::ZeroDuration()) ++longer;
-  }
-  ASSERT_EQ(differences.size(), pairs);
-  std::nth_element(differences.begin(), differences.begin() + differences.size() / 2,
-                   differences.end());
-  const double z = Statistic(longer, pairs);
-  std::cout << pairs << " pairs: the patient took longer in " << longer << ", z = " << z
-            << ", median difference "
-            << absl::ToInt64Nanoseconds(differences[differences.size() / 2]) << " ns; a bias of "
-            << 100 * Detectable(pairs) << " percentage points is found with probability 0.99\n";
-  EXPECT_LE(std::abs(z), kLimit);
+  const auto result = SignTest::Run(
+      testing::PairsOf("SLUIS_NCND_PAIRS", 1000), [&] { return Ask(patient); },
+      [&] { return Ask(stranger_); });
+  std::cout << result << "\n";
+  EXPECT_FALSE(HasFailure());
+  EXPECT_FALSE(SignTest::IsLeak(result.z)) << result;
 }
 
 }  // namespace
