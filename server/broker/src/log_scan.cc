@@ -6,11 +6,11 @@ namespace sluis::broker {
 namespace {
 
 constexpr size_t kPage = 256;
-// How many entries of the log, of whomever they are, a first attempt may have before it. Each
-// further one has twice as many, so that a broker under load, which has thousands of calls waiting,
-// gets there too.
+// How many entries of the log, of whomever they are, a scan may have before it in a transaction.
+// Each time that it was read outside makes that twice as many, so that a broker under load, which
+// has thousands of calls waiting, gets there too.
 constexpr uint64_t kMostInTransaction = 1024;
-constexpr int kMostAttempts = 6;
+constexpr int kMostAttempts = 8;
 
 // One page. True when there may be more.
 absl::StatusOr<bool> ReadPage(store::Reader& reader, const store::EntryFilter& filter,
@@ -37,7 +37,7 @@ absl::Status ReadFirst(CommandContext& context, std::function<absl::Status()> re
 
 bool HasMuchToRead(const CommandContext& context, const Attempts::Scan& scan) {
   return context.moment.index > scan.next &&
-         context.moment.index - scan.next > (kMostInTransaction << context.attempts->made);
+         context.moment.index - scan.next > (kMostInTransaction << scan.times);
 }
 
 absl::Status ReadEntries(store::Reader& reader, const store::EntryFilter& filter, uint64_t& next,

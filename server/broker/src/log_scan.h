@@ -19,6 +19,8 @@ struct Attempts {
   struct Scan {
     // Entries before this one were seen.
     uint64_t next = 0;
+    // How often it was read outside a transaction.
+    int times = 0;
     std::any found;
   };
   int made = 0;
@@ -66,6 +68,7 @@ absl::StatusOr<Found> FoldEntries(CommandContext& context, const std::string& na
     return ReadFirst(context, [&core = context.core, deadline = context.call.deadline,
                                filter = std::move(filter), see = std::move(see), &scan] {
       auto& found = std::any_cast<Found&>(scan.found);
+      ++scan.times;
       return ReadEntriesBefore(
           core, deadline, filter, scan.next,
           [&](store::Reader& reader, const store::EntryRow& entry, const log::v1::Record& record) {
