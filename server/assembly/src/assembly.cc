@@ -44,6 +44,7 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(AssemblyOptions options
   broker.texts = given.texts;
   broker.max_calls = given.max_calls;
   broker.source_time_limit = given.source_time_limit;
+  broker.oin = given.oin;
   assembly->broker_ = std::make_unique<broker::Broker>(broker, given.policy);
   return assembly;
 }

@@ -63,11 +63,11 @@ std::string DataOf(const Notice& notice) {
   return json;
 }
 
-v1::CloudEvent EventOf(const std::string& log, const std::string& partij,
+v1::CloudEvent EventOf(const std::string& source, const std::string& partij,
                        state::NoticeCursor cursor, const Notice& notice) {
   v1::CloudEvent event;
   event.set_id(absl::StrCat(partij, "-", cursor.ToString()));
-  event.set_source(absl::StrCat("urn:sluis:", log));
+  event.set_source(source);
   event.set_specversion("1.0");
   event.set_type(TypeName(notice.type()));
   event.set_subject(notice.casus_id());
@@ -97,7 +97,12 @@ absl::StatusOr<NoticeFeed::Start> StartOf(const Request& request) {
   return start;
 }
 
-const std::string& LogName(const Core& core) { return core.options.ledger->verifier().name(); }
+// The system that events come from: as the NL GOV profile recommends, where the broker has an OIN.
+std::string SourceOf(const Core& core) {
+  const std::string& log = core.options.ledger->verifier().name();
+  if (core.options.oin.empty()) return absl::StrCat("urn:sluis:", log);
+  return absl::StrCat("urn:nld:oin:", core.options.oin, ":systeem:", log);
+}
 
 class NoticeStream final : public Stream {
  public:
@@ -127,9 +132,10 @@ class NoticeStream final : public Stream {
 std::unique_ptr<Stream> Subscribe(Core& core, const Oin& oin, std::string partij,
                                   std::shared_ptr<StreamPeer> peer) {
   const BrokerOptions& options = core.options;
-  auto encode = [log = LogName(core), partij](state::NoticeCursor cursor, const Notice* notice) {
+  auto encode = [source = SourceOf(core), partij](state::NoticeCursor cursor,
+                                                  const Notice* notice) {
     v1::SubscribeResponse response;
-    if (notice != nullptr) *response.mutable_event() = EventOf(log, partij, cursor, *notice);
+    if (notice != nullptr) *response.mutable_event() = EventOf(source, partij, cursor, *notice);
     response.set_cursor(cursor.ToString());
     return wire::Canonical(response);
   };
@@ -170,7 +176,7 @@ void ListNotices(Core& core, const CallPtr& call) {
           }
           cursor = stored.cursor;
           if (wanted)
-            *response.add_events() = EventOf(LogName(core), call->partij, cursor, stored.notice);
+            *response.add_events() = EventOf(SourceOf(core), call->partij, cursor, stored.notice);
         }
       }
       if (!response.more()) cursor = std::max(cursor, end);

@@ -16,6 +16,7 @@
 #include "sluis/audit/note.h"
 #include "sluis/base/bytes.h"
 #include "sluis/base/errors.h"
+#include "sluis/base/oin.h"
 #include "sluis/base/status_macros.h"
 #include "sluis/base/text.h"
 #include "sluis/config/v1/config.pb.h"
@@ -141,6 +142,9 @@ Config Check(const v1::Config& in, Checker& check) {
                 "a name such as sluis.example.nl/log");
   }
   out.origin = in.log_name() + (out.test_data_only ? " TEST_DATA_ONLY" : "");
+  if (!in.oin().empty() && !Oin::Parse(in.oin()).ok())
+    check.Error({{"oin"}}, "VALUE_INVALID", "an OIN of 20 positions");
+  out.oin = in.oin();
   out.listen_address = check.Address({{"listen"}, {"address"}}, in.listen().address());
   out.listen_port_file = check.Absolute(in.listen().port_file());
   out.certificate_file = check.File({{"tls"}, {"certificate_file"}}, in.tls().certificate_file(),

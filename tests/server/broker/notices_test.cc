@@ -105,6 +105,24 @@ TEST_F(NoticesTest, AnEventHasTheFormOfTheProfileAndNothingPersonal) {
   EXPECT_THAT(event.SerializeAsString(), Not(HasSubstr("GEHEIM")));
 }
 
+TEST(NoticesSourceTest, IsTheOinOfTheBrokerWhereItHasOne) {
+  const testing::TempDir directory;
+  assembly::AssemblyOptions options =
+      OptionsOn(directory.path().string(), OpenStoreIn(directory.path().string()));
+  options.oin = "00000099000000001000";
+  auto assembly = assembly::Assembly::Open(std::move(options), TestLogKey());
+  ASSERT_THAT(assembly, IsOk());
+  (*assembly)->clock().Set(TestNow());
+  AssemblyTransport transport(**assembly);
+  SmallWorld world(transport);
+  ASSERT_THAT(world.PutActors(), IsOk());
+  ASSERT_THAT(world.Build(), IsOk());
+  ASSERT_THAT(world.Close(), IsOk());
+  const auto told = AllNotices(transport, "P_MEDIANT", "casus-closed");
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].event.source(), "urn:nld:oin:00000099000000001000:systeem:sluis.test/log");
+}
+
 TEST_F(NoticesTest, APhaseIsToldToMembersAndNamedToWhoAcceptsIt) {
   ASSERT_THAT(world_.Scale(kRegie, "AVE_3L"), IsOk());
   // Nobody has to accept that: members are told that it changed, and ask what it is.

@@ -139,6 +139,7 @@ struct Bad {
 TEST_F(ConfigTest, EveryErrorHasItsPlace) {
   const std::vector<Bad> cases = {
       {"sluis.test/log", "two words", "VALUE_INVALID", 2, 1},
+      {"log_name:", "oin: \"1234\" log_name:", "VALUE_INVALID", 2, 1},
       {"\"127.0.0.1:0\" }\nadmin", "\"127.0.0.1\" }\nadmin", "VALUE_INVALID", 3, 10},
       {"\"127.0.0.1:0\" }\nadmin", "\"127.0.0.1:65536\" }\nadmin", "VALUE_INVALID", 3, 10},
       {"\"127.0.0.1:0\" }\nadmin", "\":1\" }\nadmin", "VALUE_INVALID", 3, 10},
@@ -169,6 +170,13 @@ TEST_F(ConfigTest, TellsEverythingThatIsWrong) {
   const ConfigResult result = Read("environment: PRODUCTION\n");
   EXPECT_FALSE(result.config);
   EXPECT_GT(result.issues.size(), 8U);
+}
+
+TEST_F(ConfigTest, TheOinOfTheBrokerMayBeGiven) {
+  EXPECT_EQ(Read(kGood).config->oin, "");
+  const ConfigResult result = Read(With("log_name:", "oin: \"00000099000000001000\"\nlog_name:"));
+  ASSERT_TRUE(result.config);
+  EXPECT_EQ(result.config->oin, "00000099000000001000");
 }
 
 TEST_F(ConfigTest, AKeyThatOthersCanReadIsRefused) {

@@ -36,6 +36,8 @@ struct AssemblyOptions {
   int max_calls = 4096;
   // As BrokerOptions.
   absl::Duration source_time_limit = absl::Seconds(5);
+  // OIN of the organisation that runs the broker; empty: it says none.
+  std::string oin;
 };
 
 class Assembly {

@@ -55,6 +55,8 @@ struct BrokerOptions {
   int max_calls = 4096;
   // How long a source that keeps a value itself may take to give it.
   absl::Duration source_time_limit = absl::Seconds(5);
+  // OIN of the organisation that runs the broker; empty: it says none.
+  std::string oin;
 };
 
 // Everything in the options outlives the broker. Thread-safe.

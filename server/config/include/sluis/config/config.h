@@ -19,6 +19,7 @@ struct Config {
   bool test_data_only = false;
   // The name of the log as it stands in checkpoints.
   std::string origin;
+  std::string oin;  // of who runs the broker; empty: not given
   std::string listen_address;
   std::string listen_port_file;
   std::string certificate_file;
