@@ -16,6 +16,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include <CLI/CLI.hpp>
 
 #include "sluis/assembly/assembly.h"
@@ -172,6 +173,7 @@ class Daemon {
     options.max_batch = static_cast<size_t>(config_.max_batch);
     options.max_calls = config_.max_calls;
     options.source_time_limit = config_.source_time_limit;
+    options.oin = config_.oin;
     SLUIS_ASSIGN_OR_RETURN(audit::SigningKey key, ReadLogKey(config_));
     SLUIS_ASSIGN_OR_RETURN(assembly_, assembly::Assembly::Open(std::move(options), std::move(key)));
     if (const absl::Status health = assembly_->ledger().health(); !health.ok()) {
@@ -279,7 +281,7 @@ class Daemon {
     if (admin_ != nullptr) admin_->SetJobsServing(false);
   }
 
-  // On the scheduler's thread. The name of a job and a reason: nothing of what it was about.
+  // On the scheduler's thread. The name of a job, a reason, and ids and counts: nothing personal.
   void JobRan(std::string_view job, const absl::Status& outcome) {
     const std::string name(job.empty() ? "schedule" : job);
     const std::string reason = ReasonOf(outcome);
@@ -289,8 +291,16 @@ class Daemon {
     } else if (reason == "SHUTTING_DOWN" || reason == "LEASE_LOST") {
       logging::Log(Level::kInfo, "job_interrupted", {{"job", name}, {"reason", reason}});
     } else {
-      logging::Log(Level::kError, "job_failed",
-                   {{"job", name}, {"reason", reason.empty() ? "UNEXPECTED" : reason}});
+      const std::string why = reason.empty() ? "UNEXPECTED" : reason;
+      const auto metadata = MetadataOf(outcome);
+      if (metadata.empty()) {
+        logging::Log(Level::kError, "job_failed", {{"job", name}, {"reason", why}});
+      } else {
+        logging::Log(Level::kError, "job_failed",
+                     {{"job", name},
+                      {"reason", why},
+                      {"details", absl::StrJoin(metadata, "; ", absl::PairFormatter("="))}});
+      }
       failing_.insert(name);
     }
     if (admin_ != nullptr) admin_->SetJobsServing(failing_.empty());
