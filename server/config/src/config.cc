@@ -231,6 +231,10 @@ Config Check(const v1::Config& in, Checker& check) {
     if (hour < 0 || hour > 24)
       check.Error({{"schedule"}, {name}}, "VALUE_INVALID", "an hour is from 0 to 24");
   }
+  out.probing_refusals = check.Number({{"schedule"}, {"probing_refusals"}},
+                                      in.schedule().probing_refusals(), 5, 2, 1000);
+  out.probing_days =
+      check.Number({{"schedule"}, {"probing_days"}}, in.schedule().probing_days(), 7, 1, 366);
   out.log_level = LevelName(in.logging().level());
   return out;
 }

@@ -118,6 +118,27 @@ TEST_F(ConfigTest, TheScheduleIsOnByDefault) {
   EXPECT_EQ(bad.issues[0].code, "VALUE_INVALID");
 }
 
+// The number and the time of R-A-41.
+TEST_F(ConfigTest, WhatIsProbingIsConfigured) {
+  const ConfigResult normal = Read(kGood);
+  ASSERT_TRUE(normal.config);
+  EXPECT_EQ(normal.config->probing_refusals, 5);
+  EXPECT_EQ(normal.config->probing_days, 7);
+  const std::string good(kGood);
+  const ConfigResult own = Read(good + "\nschedule { probing_refusals: 2 probing_days: 366 }");
+  ASSERT_TRUE(own.config);
+  EXPECT_EQ(own.config->probing_refusals, 2);
+  EXPECT_EQ(own.config->probing_days, 366);
+  for (const char* const bad :
+       {"probing_refusals: 1", "probing_refusals: -1", "probing_refusals: 1001", "probing_days: -1",
+        "probing_days: 367"}) {
+    const ConfigResult result = Read(good + "\nschedule { " + bad + " }");
+    EXPECT_FALSE(result.config) << bad;
+    ASSERT_EQ(result.issues.size(), 1U) << bad;
+    EXPECT_EQ(result.issues[0].code, "VALUE_INVALID") << bad;
+  }
+}
+
 // Nothing is a test environment, or production, because somebody forgot to say which.
 TEST_F(ConfigTest, TheEnvironmentHasToBeSaid) {
   const ConfigResult result = Read(With("environment: TEST_DATA_ONLY", ""));

@@ -52,6 +52,8 @@ struct Config {
   bool purge = false;
   int quiet_from_hour = 0;
   int quiet_until_hour = 0;
+  int probing_refusals = 0;
+  int probing_days = 0;
   std::string log_level;  // "debug", "info", "warn", "error"
 };
 
