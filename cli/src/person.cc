@@ -133,8 +133,7 @@ void AddDutyPostpone(CLI::App& duty, Context& context) {
 // ---- sluis review ----
 
 void AddReviewList(CLI::App& review, Context& context) {
-  CLI::App* command =
-      review.add_subcommand("list", "Releases in an emergency that wait for a review");
+  CLI::App* command = review.add_subcommand("list", "Releases and alerts that wait for a review");
   auto request = std::make_shared<client::ListReviewsRequest>();
   AddUsagePurpose(*command, request->usage_purpose);
   command->add_flag("--closed", request->closed, "Those that were reviewed");
@@ -162,7 +161,8 @@ void AddReviewList(CLI::App& review, Context& context) {
                            {"finding", each.finding},
                            {"text", each.text},
                            {"closed_by", ToJson(each.closed_by)},
-                           {"closed_on", ToJson(each.closed_on)}});
+                           {"closed_on", ToJson(each.closed_on)},
+                           {"refusals", each.refusals}});
       }
       PrintJson({{"reviews", std::move(reviews)},
                  {"next_page_token", answer->next_page_token},
@@ -171,10 +171,11 @@ void AddReviewList(CLI::App& review, Context& context) {
       for (const client::Review& each : answer->reviews)
         std::cout << Printable(each.review_id) << "\n";
     } else {
-      Table table({"REVIEW", "TIME", "RECEIVED", "FROM", "FIELDS", "FINDING"});
+      Table table({"REVIEW", "TIME", "RECEIVED", "FROM", "FIELDS", "REFUSALS", "FINDING"});
       for (const client::Review& each : answer->reviews) {
         table.Add({each.review_id, each.time, ToText(each.recipient), ToText(each.source),
-                   absl::StrJoin(each.fields, ", "), each.finding});
+                   absl::StrJoin(each.fields, ", "),
+                   each.refusals == 0 ? "" : absl::StrCat(each.refusals), each.finding});
       }
       table.PrintOr(std::cout, "None.");
       PrintMore(std::cout, answer->next_page_token);
@@ -297,7 +298,8 @@ void AddDuty(CLI::App& parent, Context& context) {
 }
 
 void AddReview(CLI::App& parent, Context& context) {
-  CLI::App* review = parent.add_subcommand("review", "As a supervisor, review emergency releases");
+  CLI::App* review =
+      parent.add_subcommand("review", "As a supervisor, review emergency releases and alerts");
   review->require_subcommand(1);
   AddReviewList(*review, context);
   AddReviewClose(*review, context);

@@ -76,6 +76,7 @@ Review Read(const v1::Review& in) {
   out.text = in.text();
   out.closed_by = Read(in.closed_by());
   out.closed_on = ReadDay(in.closed_on());
+  out.refusals = in.refusals();
   return out;
 }
 

@@ -63,12 +63,12 @@ absl::Status NotAPartij() {
 
 }  // namespace
 
-std::vector<Job> AllJobs() {
+std::vector<Job> AllJobs(const ProbingLimit& probing) {
   std::vector<Job> jobs;
   AddRetentionJobs(jobs);
   AddNoticeJobs(jobs);
   AddDeliveryJobs(jobs);
-  AddDutyJobs(jobs);
+  AddDutyJobs(jobs, probing);
   return jobs;
 }
 

@@ -303,7 +303,7 @@ absl::StatusOr<Uuid> PersonWithBsn(CommandContext& context, std::string_view bsn
 
 // ---- What the broker does by itself ----
 void AddRetentionJobs(std::vector<Job>& jobs);
-void AddDutyJobs(std::vector<Job>& jobs);
+void AddDutyJobs(std::vector<Job>& jobs, const ProbingLimit& probing);
 void AddNoticeJobs(std::vector<Job>& jobs);
 void AddDeliveryJobs(std::vector<Job>& jobs);
 

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <map>
 #include <set>
 
 #include "core.h"
@@ -13,8 +15,9 @@
 #include "sluis/state/notices.h"
 
 // Follows the log and writes down what its releases bring: duties to inform (R-W-38) and reviews
-// (R-A-47). The path of a release does not wait for it: that a release made a duty is in its entry,
-// and this job may read it later. Then tells who is too late, and takes time boxes away that are
+// (R-A-47); and what refusals do that come again and again: alerts (R-A-41), which are reviews too.
+// The path of a release does not wait for it: that a release made a duty is in its entry, and this
+// job may read it later. Then tells who is too late, and takes time boxes away that are
 // over: what rests on one is refused from that instant on anyhow (TIJDSLOT_72U), this tells the
 // deelnemers.
 namespace sluis::broker {
@@ -45,7 +48,23 @@ struct Plan {
   std::vector<PlannedDuty> duties;
   std::vector<store::v1::Review> reviews;
   std::vector<PlannedBox> boxes;
-  [[nodiscard]] bool empty() const { return duties.empty() && reviews.empty() && boxes.empty(); }
+  // Alerts by their key, with the time of the request that raised them.
+  std::map<std::string, int64_t> alerts;
+  // There were refusals that count. An entry is made then with an alert and without: that the log
+  // grew by one tells nobody which it was.
+  bool refusals = false;
+  [[nodiscard]] bool empty() const {
+    return duties.empty() && reviews.empty() && boxes.empty() && !refusals;
+  }
+};
+
+// What a reading of the log is done with.
+struct Reading {
+  Core& core;
+  const policy::Policy& policy;
+  const ProbingLimit& probing;
+  store::Reader& reader;
+  state::StateReader state;
 };
 
 // Time boxes that will be over: "box/" ‖ microseconds since 1970 ‖ fact id → casus id. In kJob.
@@ -59,17 +78,40 @@ std::string BoxKey(absl::Time end, const Uuid& fact) {
   return key;
 }
 
-absl::StatusOr<uint64_t> Position(store::Reader& reader) {
-  SLUIS_ASSIGN_OR_RETURN(const auto stored, reader.Get(store::Table::kJob, kPositionKey));
-  if (!stored) return 0;
-  if (stored->size() != 8) return DataLoss("STORE_SYNC_FAILED", "a stored position is no number");
+// Alerts that were raised: "probing/" ‖ pseudonym ‖ partij → microseconds since 1970 of the request
+// that did. In kJob, as long as the partij raises no other about that person.
+constexpr std::string_view kAlertPrefix = "probing/";
+
+std::string AlertKey(const log::v1::Record& record) {
+  std::string key(kAlertPrefix);
+  key.append(record.pseudonym());
+  key.append(record.caller());
+  return key;
+}
+
+absl::StatusOr<std::optional<uint64_t>> GetNumber(store::Reader& reader, std::string_view key) {
+  SLUIS_ASSIGN_OR_RETURN(const auto stored, reader.Get(store::Table::kJob, key));
+  if (!stored) return std::nullopt;
+  if (stored->size() != 8) return DataLoss("STORE_SYNC_FAILED", "a stored number is none");
   return ReadU64(*stored);
 }
 
-absl::Status PutPosition(store::Transaction& transaction, uint64_t position) {
+absl::Status PutNumber(store::Transaction& transaction, std::string_view key, uint64_t number) {
   std::string bytes;
-  AppendU64(bytes, position);
-  return transaction.Put(store::Table::kJob, kPositionKey, bytes);
+  AppendU64(bytes, number);
+  return transaction.Put(store::Table::kJob, key, bytes);
+}
+
+absl::StatusOr<uint64_t> Position(store::Reader& reader) {
+  SLUIS_ASSIGN_OR_RETURN(const auto stored, GetNumber(reader, kPositionKey));
+  return stored.value_or(0);
+}
+
+absl::StatusOr<log::v1::Record> ReadRecord(const store::EntryRow& row) {
+  log::v1::Record record;
+  if (!record.ParseFromString(row.record))
+    return DataLoss("STORE_SYNC_FAILED", "a stored record cannot be read");
+  return record;
 }
 
 // The entry of what the broker does by itself.
@@ -114,19 +156,123 @@ absl::Status PlanBox(const policy::Policy& policy, state::StateReader& state,
   return absl::OkStatus();
 }
 
-absl::Status PlanEntry(Core& core, const policy::Policy& policy, state::StateReader& state,
-                       const store::EntryRow& row, Plan& plan) {
-  log::v1::Record record;
-  if (!record.ParseFromString(row.record))
-    return DataLoss("STORE_SYNC_FAILED", "a stored record cannot be read");
-  // A repeat gives nothing that the first did not.
-  if (!record.error_reason().empty() || record.repeats() != 0) return absl::OkStatus();
-  if (row.kind == EventKind::FACT_RECORDED) return PlanBox(policy, state, record, plan);
-  const log::v1::Decision& decision = record.decision();
-  PlannedDuty duty;
+// ---- Probing ----
+
+// Whom a pseudonym means, in any casus of which the partij may see something.
+absl::StatusOr<std::optional<Uuid>> PersonKnownTo(Reading& reading, const std::string& partij,
+                                                  const std::string& pseudonym) {
+  std::string after;
+  for (;;) {
+    SLUIS_ASSIGN_OR_RETURN(const auto visible, reading.state.Visible(partij, after, kChunk));
+    for (const auto& [order, casus] : visible) {
+      SLUIS_ASSIGN_OR_RETURN(const auto person,
+                             PersonIn(reading.core, reading.state, casus, pseudonym));
+      if (person) return person;
+      after = order;
+    }
+    if (visible.size() < kChunk) return std::nullopt;
+  }
+}
+
+// The fields of a request, or a dry run, of which the answer said no more than it says of anybody.
+// None: it is no probe. A repeat gives nothing that the first did not, and an error no answer.
+std::vector<std::string> ProbedFields(const log::v1::Record& record) {
+  std::vector<std::string> fields;
+  if (!record.error_reason().empty() || record.repeats() != 0) return fields;
+  for (const log::v1::FieldDecision& field : record.decision().fields()) {
+    if (field.outcome() == policy::v1::FieldOutcome::NCND ||
+        field.code() == policy::v1::ReasonCode::NOT_IN_CASUS) {
+      fields.push_back(field.field());
+    }
+  }
+  return fields;
+}
+
+// How many probes there were of the caller about the person of this entry, within the time that
+// ends with it; the limit at most.
+absl::StatusOr<int> CountProbes(Reading& reading, const store::EntryRow& row) {
+  store::EntryFilter filter;
+  filter.from = row.time - absl::ToInt64Microseconds(reading.probing.within) + 1;
+  filter.kinds = {EventKind::FIELDS_REQUESTED, EventKind::DRY_RUN};
+  filter.caller = row.caller;
+  filter.pseudonym = row.pseudonym;
+  int count = 0;
+  for (uint64_t start = 0;;) {
+    SLUIS_ASSIGN_OR_RETURN(const auto rows, reading.reader.Search(filter, start, kChunk));
+    for (const store::EntryRow& each : rows) {
+      if (each.index > row.index) return count;
+      SLUIS_ASSIGN_OR_RETURN(const log::v1::Record record, ReadRecord(each));
+      if (!ProbedFields(record).empty() && ++count == reading.probing.refusals) return count;
+    }
+    if (rows.size() < kChunk) return count;
+    start = rows.back().index + 1;
+  }
+}
+
+// An alert, when this request was one refusal too many. Of a person whom the caller does not know
+// the entry has no pseudonym: then the request is about nobody, and there is nobody to count by.
+absl::Status PlanAlert(Reading& reading, const store::EntryRow& row, const log::v1::Record& record,
+                       Plan& plan, store::v1::Review& review) {
+  if (reading.probing.refusals == 0 || record.pseudonym().empty()) return absl::OkStatus();
+  const std::vector<std::string> fields = ProbedFields(record);
+  constexpr std::array kObligations{policy::v1::Obligation::MELD_FG_EN_TOETS};
+  if (fields.empty() || FindDutyRule(reading.policy, DutyRule::REVIEW, record.acting_hat(),
+                                     kObligations) == nullptr) {
+    return absl::OkStatus();
+  }
+  plan.refusals = true;
+  const std::string key = AlertKey(record);
+  const auto planned = plan.alerts.find(key);
+  std::optional<uint64_t> last;
+  if (planned != plan.alerts.end()) {
+    last = planned->second;
+  } else {
+    SLUIS_ASSIGN_OR_RETURN(last, GetNumber(reading.reader, key));
+  }
+  const int64_t within = absl::ToInt64Microseconds(reading.probing.within);
+  if (last && row.time - static_cast<int64_t>(*last) < within) return absl::OkStatus();
+  SLUIS_ASSIGN_OR_RETURN(const int count, CountProbes(reading, row));
+  if (count < reading.probing.refusals) return absl::OkStatus();
+  plan.alerts[key] = row.time;
+  review.set_refusals(count);
+  for (const std::string& field : fields) review.add_fields(field);
+  return absl::OkStatus();
+}
+
+// Alerts after which the partij may raise another.
+absl::Status ForgetAlerts(Core& core, const ProbingLimit& probing, const JobMoment& moment) {
+  std::string after;
+  for (bool more = true; more;) {
+    SLUIS_RETURN_IF_ERROR(moment.go_on());
+    SLUIS_ASSIGN_OR_RETURN(const auto reader, core.options.store->Read());
+    SLUIS_ASSIGN_OR_RETURN(const auto alerts,
+                           reader->Scan(store::Table::kJob, kAlertPrefix, after, kChunk));
+    std::vector<std::string> over;
+    for (const store::Document& alert : alerts) {
+      SLUIS_ASSIGN_OR_RETURN(const auto raised, GetNumber(*reader, alert.key));
+      const auto time = absl::FromUnixMicros(static_cast<int64_t>(raised.value_or(0)));
+      if (time + probing.within <= moment.now) over.push_back(alert.key);
+      after = alert.key;
+    }
+    more = alerts.size() == kChunk;
+    if (over.empty()) continue;
+    SLUIS_ASSIGN_OR_RETURN(const auto transaction, core.options.store->Begin());
+    for (const std::string& key : over) {
+      SLUIS_RETURN_IF_ERROR(transaction->Delete(store::Table::kJob, key));
+    }
+    SLUIS_RETURN_IF_ERROR(transaction->Commit());
+  }
+  return absl::OkStatus();
+}
+
+// ---- What an entry brings ----
+
+// What the releases of a request make: fields that somebody has to be informed of, and that are
+// looked at afterwards.
+void PlanReleases(const policy::Policy& policy, const log::v1::Record& record, PlannedDuty& duty,
+                  store::v1::Review& review) {
   duty.made_on = CivilDate::FromDays(record.local_date());
-  store::v1::Review review;
-  for (const log::v1::FieldDecision& field : decision.fields()) {
+  for (const log::v1::FieldDecision& field : record.decision().fields()) {
     if (field.outcome() != policy::v1::FieldOutcome::RELEASE) continue;
     const auto& hat = record.acting_hat();
     if (const DutyRule* rule = FindDutyRule(policy, DutyRule::INFORM, hat, field.obligations())) {
@@ -137,33 +283,57 @@ absl::Status PlanEntry(Core& core, const policy::Policy& policy, state::StateRea
     if (FindDutyRule(policy, DutyRule::REVIEW, hat, field.obligations()) != nullptr)
       review.add_fields(field.field());
   }
+}
+
+absl::Status FillReview(const store::EntryRow& row, const log::v1::Record& record,
+                        const std::optional<Uuid>& person, store::v1::Review& review) {
+  SLUIS_ASSIGN_OR_RETURN(const audit::Leaf leaf, audit::DecodeLeaf(row.leaf));
+  const log::v1::Decision& decision = record.decision();
+  review.set_entry(row.index);
+  review.set_event_id(std::string(leaf.event_id.bytes()));
+  review.set_casus(record.casus_id());
+  review.set_pseudonym(record.pseudonym());
+  review.mutable_recipient()->set_partij(record.caller());
+  review.mutable_recipient()->set_hat(record.acting_hat());
+  review.mutable_source()->set_partij(decision.source_partij());
+  review.mutable_source()->set_hat(decision.source_hat());
+  review.set_tafel(decision.tafel());
+  review.set_purpose(decision.purpose());
+  review.set_decided_at(record.decided_at());
+  if (person) review.set_person(person->ToString());
+  return absl::OkStatus();
+}
+
+absl::Status PlanEntry(Reading& reading, const store::EntryRow& row, Plan& plan) {
+  SLUIS_ASSIGN_OR_RETURN(const log::v1::Record record, ReadRecord(row));
+  // A repeat gives nothing that the first did not.
+  if (!record.error_reason().empty() || record.repeats() != 0) return absl::OkStatus();
+  if (row.kind == EventKind::FACT_RECORDED)
+    return PlanBox(reading.policy, reading.state, record, plan);
+  PlannedDuty duty;
+  store::v1::Review review;
+  // A dry run releases nothing.
+  if (row.kind == EventKind::FIELDS_REQUESTED) PlanReleases(reading.policy, record, duty, review);
+  SLUIS_RETURN_IF_ERROR(PlanAlert(reading, row, record, plan, review));
   if (duty.fields.empty() && review.fields().empty()) return absl::OkStatus();
   SLUIS_ASSIGN_OR_RETURN(const Uuid casus, Uuid::FromBytes(record.casus_id()));
   std::optional<Uuid> person;
   if (!record.pseudonym().empty()) {
-    SLUIS_ASSIGN_OR_RETURN(person, PersonIn(core, state, casus, record.pseudonym()));
+    SLUIS_ASSIGN_OR_RETURN(person,
+                           PersonIn(reading.core, reading.state, casus, record.pseudonym()));
   }
   if (!duty.fields.empty() && person) {
     duty.of = {DutyRule::INFORM, record.caller(), record.acting_hat(), *person, casus, Uuid()};
     duty.entry = row.index;
     plan.duties.push_back(std::move(duty));
   }
-  if (!review.fields().empty()) {
-    SLUIS_ASSIGN_OR_RETURN(const audit::Leaf leaf, audit::DecodeLeaf(row.leaf));
-    review.set_entry(row.index);
-    review.set_event_id(std::string(leaf.event_id.bytes()));
-    review.set_casus(record.casus_id());
-    review.set_pseudonym(record.pseudonym());
-    review.mutable_recipient()->set_partij(record.caller());
-    review.mutable_recipient()->set_hat(record.acting_hat());
-    review.mutable_source()->set_partij(decision.source_partij());
-    review.mutable_source()->set_hat(decision.source_hat());
-    review.set_tafel(decision.tafel());
-    review.set_purpose(decision.purpose());
-    review.set_decided_at(record.decided_at());
-    if (person) review.set_person(person->ToString());
-    plan.reviews.push_back(std::move(review));
+  if (review.fields().empty()) return absl::OkStatus();
+  // Refused because the person is in another casus: what the reviewer finds is sealed with its key.
+  if (!person && review.refusals() != 0) {
+    SLUIS_ASSIGN_OR_RETURN(person, PersonKnownTo(reading, record.caller(), record.pseudonym()));
   }
+  SLUIS_RETURN_IF_ERROR(FillReview(row, record, person, review));
+  plan.reviews.push_back(std::move(review));
   return absl::OkStatus();
 }
 
@@ -252,7 +422,7 @@ absl::Status Write(Core& core, const ActivePolicy& active, uint64_t position, ui
     SLUIS_ASSIGN_OR_RETURN(const auto transaction, core.options.store->Begin());
     SLUIS_ASSIGN_OR_RETURN(const uint64_t now_at, Position(*transaction));
     if (now_at != position) return absl::OkStatus();
-    SLUIS_RETURN_IF_ERROR(PutPosition(*transaction, next));
+    SLUIS_RETURN_IF_ERROR(PutNumber(*transaction, kPositionKey, next));
     return transaction->Commit();
   }
   const std::vector<std::string> reviewers = Reviewers(*active.policy);
@@ -273,13 +443,16 @@ absl::Status Write(Core& core, const ActivePolicy& active, uint64_t position, ui
           SLUIS_RETURN_IF_ERROR(
               transaction.Put(store::Table::kJob, BoxKey(box.end, box.fact), box.casus.bytes()));
         }
-        SLUIS_RETURN_IF_ERROR(PutPosition(transaction, next));
+        for (const auto& [key, time] : plan.alerts) {
+          SLUIS_RETURN_IF_ERROR(PutNumber(transaction, key, static_cast<uint64_t>(time)));
+        }
+        SLUIS_RETURN_IF_ERROR(PutNumber(transaction, kPositionKey, next));
         return OwnDraft(active, EventKind::DUTIES_MADE);
       });
   return overtaken ? absl::OkStatus() : written;
 }
 
-absl::Status FollowLog(Core& core, const JobMoment& moment) {
+absl::Status FollowLog(Core& core, const ProbingLimit& probing, const JobMoment& moment) {
   for (;;) {
     SLUIS_RETURN_IF_ERROR(moment.go_on());
     const ActivePolicy active = core.Active();
@@ -288,14 +461,15 @@ absl::Status FollowLog(Core& core, const JobMoment& moment) {
     SLUIS_ASSIGN_OR_RETURN(const store::HeadRow head, reader->Head());
     if (position >= head.size) return absl::OkStatus();
     store::EntryFilter filter;
-    filter.kinds = {EventKind::FIELDS_REQUESTED, EventKind::FACT_RECORDED};
+    filter.kinds = {EventKind::FIELDS_REQUESTED, EventKind::DRY_RUN, EventKind::FACT_RECORDED};
     SLUIS_ASSIGN_OR_RETURN(const auto rows, reader->Search(filter, position, kChunk));
     const bool all = rows.size() < kChunk;
     const uint64_t next = all ? head.size : rows.back().index + 1;
     Plan plan;
-    state::StateReader state(*reader, *core.options.vault);
+    Reading reading{core, *active.policy, probing, *reader,
+                    state::StateReader(*reader, *core.options.vault)};
     for (const store::EntryRow& row : rows) {
-      SLUIS_RETURN_IF_ERROR(PlanEntry(core, *active.policy, state, row, plan));
+      SLUIS_RETURN_IF_ERROR(PlanEntry(reading, row, plan));
     }
     SLUIS_RETURN_IF_ERROR(Write(core, active, position, next, plan));
     // The entry that this wrote holds nothing for it.
@@ -448,10 +622,11 @@ absl::Status TellWhoIsLate(Core& core, const JobMoment& moment) {
 
 }  // namespace
 
-void AddDutyJobs(std::vector<Job>& jobs) {
+void AddDutyJobs(std::vector<Job>& jobs, const ProbingLimit& probing) {
   jobs.push_back({"duties", absl::Minutes(1), Job::Hours::kAny,
-                  [](Core& core, const JobMoment& moment) -> absl::Status {
-                    SLUIS_RETURN_IF_ERROR(FollowLog(core, moment));
+                  [probing](Core& core, const JobMoment& moment) -> absl::Status {
+                    SLUIS_RETURN_IF_ERROR(FollowLog(core, probing, moment));
+                    SLUIS_RETURN_IF_ERROR(ForgetAlerts(core, probing, moment));
                     SLUIS_RETURN_IF_ERROR(EndBoxes(core, moment));
                     return TellWhoIsLate(core, moment);
                   }});

@@ -6,8 +6,8 @@
 #include "sluis/v1/audit.pb.h"
 #include "sluis/v1/person.pb.h"
 
-// Releases that supervisors look at afterwards (R-A-47). The items are made by a job that follows
-// the log (duty_job.cc).
+// Releases that supervisors look at afterwards (R-A-47), and alerts (R-A-41). The items are made by
+// a job that follows the log (duty_job.cc).
 namespace sluis::broker {
 namespace {
 
@@ -76,6 +76,7 @@ absl::StatusOr<v1::ListReviewsAnswer> List(CommandContext& context,
     SLUIS_ASSIGN_OR_RETURN(*out.mutable_text(), TextOf(context, review));
     if (review.has_closed_by()) *out.mutable_closed_by() = review.closed_by();
     out.set_closed_on(review.closed_on());
+    out.set_refusals(review.refusals());
   }
   return answer;
 }

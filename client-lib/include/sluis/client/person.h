@@ -90,6 +90,7 @@ struct Review {
   std::string text = {};
   PartijHat closed_by = {};
   std::optional<CivilDate> closed_on = {};
+  int refusals = 0;  // an alert: so many requests about the person were refused
 };
 struct ListReviewsRequest {
   UsagePurpose usage_purpose = UsagePurpose::kNone;

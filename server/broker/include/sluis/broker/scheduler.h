@@ -109,7 +109,14 @@ class Scheduler {
   std::unique_ptr<State> state_;
 };
 
+// What the broker takes for probing (R-A-41): so many requests of one partij about one person that
+// were refused with NCND or NOT_IN_CASUS, within this time. 0: nothing is.
+struct ProbingLimit {
+  int refusals = 0;
+  absl::Duration within;
+};
+
 // Every job of the broker.
-std::vector<Job> AllJobs();
+std::vector<Job> AllJobs(const ProbingLimit& probing = {});
 
 }  // namespace sluis::broker
