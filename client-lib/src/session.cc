@@ -210,14 +210,19 @@ absl::Status Session::OpenNumbers(const std::string& path, bool same_log) {
     standing = *read;
     if (standing.newest > 0) sequence_.Restore(standing.newest, standing.complete);
   }
-  // Before the first call: if we do not come to our end, nobody may take this for one.
+  // Before the first call: if we do not come to our end, nobody may take this for one. A disk that
+  // is full keeps nobody from calling; Flush() tells, as of every other write.
   standing.complete = false;
+  absl::Status opened;
   if (const std::string open = WriteStanding(standing); stored != open)
-    SLUIS_RETURN_IF_ERROR(ReplaceFile(path, open));
-  numbers_ = std::make_unique<StateFile>(path, [](std::string_view text) {
-    const auto found = ReadStanding(text);
-    return found ? std::optional(OrderOf(*found)) : std::nullopt;
-  });
+    opened = ReplaceFile(path, open);
+  numbers_ = std::make_unique<StateFile>(
+      path,
+      [](std::string_view text) {
+        const auto found = ReadStanding(text);
+        return found ? std::optional(OrderOf(*found)) : std::nullopt;
+      },
+      std::move(opened));
   return absl::OkStatus();
 }
 

@@ -65,8 +65,8 @@ class Session {
   // Starts from the checkpoint in the file, and keeps the newest one there. To be called before any
   // other. `numbers` is the file for the numbers of our entries; empty: none is kept. They are
   // those of this log, and so are of no use without its checkpoint. DATA_LOSS / STATE_FILE_INVALID
-  // when a file holds something else; PERMISSION_DENIED / FILE_UNREADABLE; UNAVAILABLE /
-  // STATE_FILE_UNWRITABLE.
+  // when a file holds something else; PERMISSION_DENIED / FILE_UNREADABLE. Of one that cannot be
+  // written Flush() tells.
   absl::Status OpenState(const std::string& path, const std::string& numbers = "");
 
   void Call(Ask ask, Done done);

@@ -102,8 +102,12 @@ absl::Status ReplaceFile(const std::string& path, std::string_view content) {
 }
 
 StateFile::StateFile(std::string path,
-                     std::function<std::optional<uint64_t>(std::string_view)> size_of)
-    : path_(std::move(path)), size_of_(std::move(size_of)), writer_([this] { Run(); }) {}
+                     std::function<std::optional<uint64_t>(std::string_view)> size_of,
+                     absl::Status problem)
+    : path_(std::move(path)),
+      size_of_(std::move(size_of)),
+      problem_(std::move(problem)),
+      writer_([this] { Run(); }) {}
 
 StateFile::~StateFile() {
   {

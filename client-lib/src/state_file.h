@@ -30,8 +30,10 @@ absl::Status ReplaceFile(const std::string& path, std::string_view content);
 class StateFile {
  public:
   // `size_of` says which size a checkpoint has; absent when it is none that can be believed.
+  // `problem` is how a write before it ended, for Flush().
   StateFile(std::string path,
-            std::function<std::optional<uint64_t>(std::string_view checkpoint)> size_of);
+            std::function<std::optional<uint64_t>(std::string_view checkpoint)> size_of,
+            absl::Status problem = absl::OkStatus());
   StateFile(const StateFile&) = delete;
   StateFile& operator=(const StateFile&) = delete;
   // Writes what was offered.

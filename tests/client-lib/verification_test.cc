@@ -914,6 +914,18 @@ TEST_F(NumbersTest, TheNumbersAreThoseOfTheLogThatIsKnown) {
   }
 }
 
+TEST_F(NumbersTest, AFileThatCannotBeWrittenIsToldAndKeepsNobodyFromCalling) {
+  const std::string below = directory_.File("below");
+  auto made = MakeClient(wire_, Options(), state_, below + "/numbers");
+  ASSERT_THAT(made.status(), IsOk());
+  EXPECT_THAT(made->Flush(), IsError(absl::StatusCode::kUnavailable, "STATE_FILE_UNWRITABLE"));
+  EXPECT_THAT(Ask(*made).status(), IsOk());
+  EXPECT_THAT(made->Flush(), IsError(absl::StatusCode::kUnavailable, "STATE_FILE_UNWRITABLE"));
+  std::filesystem::create_directory(below);
+  EXPECT_THAT(Ask(*made).status(), IsOk());
+  EXPECT_THAT(made->Flush(), IsOk());
+}
+
 TEST_F(VerificationTest, ADamagedStateFileStopsTheStart) {
   const TempDir directory;
   const std::string state = directory.File("state");
