@@ -20,7 +20,7 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 // ---- Letters ----
 
 // Letters with accents, by the last of a row of neighbours that are the same letter: those of
-// Latin-1 and Latin Extended-A, and the Romanian ones. In lower case; none: not a letter.
+// Latin-1 and Latin Extended-A. In lower case; none: not a letter.
 struct Letters {
   char32_t last;
   std::string_view plain;
@@ -37,15 +37,43 @@ constexpr std::array kLetters = std::to_array<Letters>({
     {0x178, "y"},  {0x17e, "z"}, {0x17f, "s"},
 });
 
-// Without looks of their own: what joins, splits or accents the letters beside it.
+// Further rows of such letters, which are not beside each other: of names from Romania, Vietnam and
+// elsewhere.
+struct LetterRow {
+  char32_t first;
+  char32_t last;
+  char plain;
+};
+constexpr std::array kLetterRows = std::to_array<LetterRow>({
+    {0x1a0, 0x1a1, 'o'},   {0x1af, 0x1b0, 'u'},   {0x1cd, 0x1ce, 'a'},   {0x1cf, 0x1d0, 'i'},
+    {0x1d1, 0x1d2, 'o'},   {0x1d3, 0x1dc, 'u'},   {0x1de, 0x1e1, 'a'},   {0x1e6, 0x1e7, 'g'},
+    {0x1e8, 0x1e9, 'k'},   {0x1ea, 0x1ed, 'o'},   {0x1f0, 0x1f0, 'j'},   {0x1f4, 0x1f5, 'g'},
+    {0x1f8, 0x1f9, 'n'},   {0x1fa, 0x1fb, 'a'},   {0x200, 0x203, 'a'},   {0x204, 0x207, 'e'},
+    {0x208, 0x20b, 'i'},   {0x20c, 0x20f, 'o'},   {0x210, 0x213, 'r'},   {0x214, 0x217, 'u'},
+    {0x218, 0x219, 's'},   {0x21a, 0x21b, 't'},   {0x21e, 0x21f, 'h'},   {0x226, 0x227, 'a'},
+    {0x228, 0x229, 'e'},   {0x22a, 0x231, 'o'},   {0x232, 0x233, 'y'},   {0x1e00, 0x1e01, 'a'},
+    {0x1e02, 0x1e07, 'b'}, {0x1e08, 0x1e09, 'c'}, {0x1e0a, 0x1e13, 'd'}, {0x1e14, 0x1e1d, 'e'},
+    {0x1e1e, 0x1e1f, 'f'}, {0x1e20, 0x1e21, 'g'}, {0x1e22, 0x1e2b, 'h'}, {0x1e2c, 0x1e2f, 'i'},
+    {0x1e30, 0x1e35, 'k'}, {0x1e36, 0x1e3d, 'l'}, {0x1e3e, 0x1e43, 'm'}, {0x1e44, 0x1e4b, 'n'},
+    {0x1e4c, 0x1e53, 'o'}, {0x1e54, 0x1e57, 'p'}, {0x1e58, 0x1e5f, 'r'}, {0x1e60, 0x1e69, 's'},
+    {0x1e6a, 0x1e71, 't'}, {0x1e72, 0x1e7b, 'u'}, {0x1e7c, 0x1e7f, 'v'}, {0x1e80, 0x1e89, 'w'},
+    {0x1e8a, 0x1e8d, 'x'}, {0x1e8e, 0x1e8f, 'y'}, {0x1e90, 0x1e95, 'z'}, {0x1ea0, 0x1eb7, 'a'},
+    {0x1eb8, 0x1ec7, 'e'}, {0x1ec8, 0x1ecb, 'i'}, {0x1ecc, 0x1ee3, 'o'}, {0x1ee4, 0x1ef1, 'u'},
+    {0x1ef2, 0x1ef9, 'y'},
+});
+
+// Without looks of their own: what joins, splits, accents or turns the letters beside it.
 constexpr bool IsInvisible(char32_t c) {
-  return c == 0xad || (c >= 0x300 && c <= 0x36f) || (c >= 0x200b && c <= 0x200f) || c == 0x2060 ||
-         (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff;
+  return c == 0xad || (c >= 0x300 && c <= 0x36f) || c == 0x61c || (c >= 0x180b && c <= 0x180f) ||
+         (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
+         (c >= 0x2060 && c <= 0x206f) || (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff ||
+         (c >= 0xe0000 && c <= 0xe0fff);
 }
 constexpr bool IsHyphen(char32_t c) { return (c >= 0x2010 && c <= 0x2015) || c == 0x2212; }
-// Punctuation and signs beyond Latin-1, roughly.
+// Punctuation and signs beyond Latin-1, roughly; letters that look like quotes among them.
 constexpr bool IsSign(char32_t c) {
-  return (c >= 0x2000 && c <= 0x2bff) || (c >= 0x3000 && c <= 0x303f) || c >= 0x1f000;
+  return (c >= 0x2b9 && c <= 0x2bf) || c == 0x1680 || (c >= 0x2000 && c <= 0x2bff) ||
+         (c >= 0x3000 && c <= 0x303f) || c >= 0x1f000;
 }
 
 // One code point of valid UTF-8, from `at`; moves past it.
@@ -84,14 +112,19 @@ std::string Plain(std::string_view text) {
         char& letter = plain[plain.size() - row->plain.size()];
         letter = absl::ascii_toupper(static_cast<unsigned char>(letter));
       }
-    } else if (c >= 0x218 && c <= 0x21b) {
-      plain.push_back(c <= 0x219 ? 'S' : 'T');
     } else if (IsHyphen(c)) {
       plain.push_back('-');
     } else if (IsSign(c)) {
       plain.push_back(' ');
     } else {
-      plain.append(text.substr(from, at - from));
+      const auto row =
+          std::find_if(kLetterRows.begin(), kLetterRows.end(),
+                       [&](const LetterRow& each) { return each.first <= c && c <= each.last; });
+      if (row == kLetterRows.end()) {
+        plain.append(text.substr(from, at - from));
+      } else {
+        plain.push_back(absl::ascii_toupper(static_cast<unsigned char>(row->plain)));
+      }
     }
   }
   return plain;

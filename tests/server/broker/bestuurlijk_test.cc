@@ -205,7 +205,7 @@ TEST_F(BestuurlijkTest, AccentsCapitalsNicknamesAndStreetsDoNotHideWhoItIs) {
   v1::AddPersonRequest add;
   add.set_casus_id(world_.casus_id());
   add.mutable_elements()->set_geslachtsnaam("van der \u00c9clair-\u0141ucas");
-  add.mutable_elements()->set_voornamen("Willem \u00d6zg\u00fcr");
+  add.mutable_elements()->set_voornamen("Willem \u00d6zg\u00fcr Nguy\u1ec5n");
   add.mutable_elements()->set_geboortedatum("1979-03-05");
   add.mutable_elements()->set_postcode("7602AB");
   add.mutable_elements()->set_huisnummer("3");
@@ -219,6 +219,11 @@ TEST_F(BestuurlijkTest, AccentsCapitalsNicknamesAndStreetsDoNotHideWhoItIs) {
            "meneer E\u0301clair", "meneer \u00c9cl\u00adair", "Eclairs moeder",
            "\u00c9clair\u2019s moeder", "\u00d6ZG\u00dcR wil niet", "ozgur wil niet",
            "willem wil niet", "afgesproken met Wil", "afgesproken met Willempje",
+           // Turned, marked, with another apostrophe.
+           "afgesproken met Wil\u202d\u202clem", "met Will\u2066\u2069em", "met W\u2063illem",
+           "Willem\u02bcs moeder",
+           // Vietnamese, without the accents too.
+           "Nguyen wil niet", "NGUY\u1ec4N wil niet", "Nguye\u0302\u0303n wil niet",
            "meneer Geheim\u2019s dossier", "GEHEIMS dossier",
            "nummer " + bsn.substr(0, 3) + "\u00a0" + bsn.substr(3),
            "nummer " + bsn.substr(0, 4) + "\u2011" + bsn.substr(4),
