@@ -332,9 +332,11 @@ Timer::Id WatchDelivery(Core& core, uint64_t index, absl::Duration after,
 }
 
 // Deliveries that no broker sees to any more: of another replica that ended, for one. Entries that
-// are made twice are not: the row of the delivery goes with the first.
+// are made twice are not: the row of the delivery goes with the first. One that cannot be ended
+// does not keep the rest from it, and is told at the end.
 absl::Status EndOverdueDeliveries(Core& core, const JobMoment& moment) {
   const int64_t before = absl::ToUnixMicros(absl::Now() - kOverdue);
+  absl::Status left;
   std::string after;
   for (;;) {
     SLUIS_RETURN_IF_ERROR(moment.go_on());
@@ -344,20 +346,22 @@ absl::Status EndOverdueDeliveries(Core& core, const JobMoment& moment) {
     for (const store::Document& row : rows) {
       after = row.key;
       store::v1::PendingDelivery pending;
-      if (row.key.size() != kPending.size() + 8 || !pending.ParseFromString(row.value) ||
-          pending.due() >= before) {
+      if (row.key.size() != kPending.size() + 8 || !pending.ParseFromString(row.value)) {
+        left.Update(WithMetadata(
+            DataLoss("ROWS_UNREADABLE", "a decision that awaits its delivery cannot be read"),
+            "rows", "delivery " + HexEncode(std::string_view(row.key).substr(kPending.size()))));
         continue;
       }
+      if (pending.due() >= before) continue;
       const uint64_t index = ReadU64(std::string_view(row.key).substr(kPending.size()));
       const absl::Status made =
           core.SubmitOwn([&core, index](store::Transaction& transaction, const ledger::Moment&) {
             return CommitUndelivered(core, index, transaction);
           });
       // Another made it meanwhile.
-      if (absl::IsAborted(made)) continue;
-      SLUIS_RETURN_IF_ERROR(made);
+      if (!absl::IsAborted(made)) left.Update(made);
     }
-    if (rows.size() < kPage) return absl::OkStatus();
+    if (rows.size() < kPage) return left;
   }
 }
 

@@ -261,7 +261,8 @@ absl::Status NotifyFactWithdrawn(CommandContext& context, const state::Subject& 
   // Who was told of the decision, or got something that it names.
   const policy::v1::ProfessionalDecision& decision = fact.decision();
   const std::set<std::string> fields(decision.fields().begin(), decision.fields().end());
-  std::map<std::string, std::string> told;
+  // Each hat for itself: one that the decision does not mean stands for no other of its partij.
+  std::set<std::pair<std::string, std::string>> told;
   SLUIS_ASSIGN_OR_RETURN(const auto recipients,
                          RecipientsOf(context, subject, decision.source(), fields, Got::kAnswer));
   for (const Recipient& recipient : recipients) {

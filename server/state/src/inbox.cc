@@ -144,8 +144,10 @@ absl::StatusOr<std::vector<OpenItem>> OpenItems(store::Reader& reader, vault::Va
       const std::string_view key = row.key;
       SLUIS_ASSIGN_OR_RETURN(const Uuid id, Uuid::FromBytes(key.substr(kIdAt, kIdSize)));
       const std::string partij(key.substr(kIdAt + kIdSize));
-      SLUIS_ASSIGN_OR_RETURN(auto item, ReadItem(reader, vault, partij, id));
-      if (item && HasOpenField(*item)) items.push_back({partij, {id, *std::move(item)}});
+      auto item = ReadItem(reader, vault, partij, id);
+      if (absl::IsDataLoss(item.status())) continue;
+      if (!item.ok()) return item.status();
+      if (*item && HasOpenField(**item)) items.push_back({partij, {id, **std::move(item)}});
     }
     if (rows.size() < kScanned) return items;
   }

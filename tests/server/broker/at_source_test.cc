@@ -1213,6 +1213,46 @@ TEST_F(AtSourceTest, ADecisionThatAnotherBrokerLeftBehindIsEndedByTheJob) {
   EXPECT_EQ(LogSize(), size + 1);
 }
 
+TEST_F(AtSourceTest, ARowThatCannotBeReadIsToldAndKeepsNoOtherDeliveryFromItsEnd) {
+  const auto source = Mediant();
+  auto future = Start(Question());
+  const auto question = source->TakeQuestion();
+  ASSERT_TRUE(question);
+  const uint64_t size = LogSize();
+  ASSERT_EQ(Pending().size(), 1U);
+  const std::string unreadable = std::string("delivery/") + std::string(8, '\0');
+  {
+    std::string row = "\x08\x01\x12";
+    row += static_cast<char>(kField.size());
+    row += kField;
+    const auto transaction = assembly_->store().Begin();
+    ASSERT_THAT(transaction, IsOk());
+    ASSERT_THAT((*transaction)->Put(store::Table::kJob, Pending().front().key, row), IsOk());
+    ASSERT_THAT((*transaction)->Put(store::Table::kJob, unreadable, "\xff"), IsOk());
+    ASSERT_THAT((*transaction)->Commit(), IsOk());
+  }
+  std::vector<Job> jobs = AllJobs();
+  std::erase_if(jobs, [](const Job& job) { return job.name != "deliveries"; });
+  absl::Status outcome;
+  SchedulerOptions options;
+  options.store = &assembly_->store();
+  options.clock = &assembly_->clock();
+  options.machine_clock = &SystemClock();
+  options.on_run = [&](std::string_view job, const absl::Status& status) {
+    if (job == "deliveries") outcome = status;
+  };
+  Scheduler scheduler(options, assembly_->broker(), jobs);
+  EXPECT_EQ(*scheduler.RunDue(), 1);
+  EXPECT_THAT(outcome, IsError(Code::kDataLoss, "ROWS_UNREADABLE"));
+  EXPECT_EQ(MetadataOf(outcome)["rows"], "delivery 0000000000000000");
+  ASSERT_EQ(LogSize(), size + 1);
+  ExpectNobodyDelivered(question->decision_index(), size);
+  ASSERT_EQ(Pending().size(), 1U);
+  EXPECT_EQ(Pending().front().key, unreadable);
+  source->Say(TextAnswer(question->question_id(), kField, kSecret));
+  EXPECT_THAT(Await(future), IsError(Code::kUnavailable, "NOT_DELIVERED"));
+}
+
 // ---- All at once ----
 
 TEST_F(HastyTest, EveryDecisionHasOneDeliveryWhateverSourcesDo) {

@@ -525,6 +525,26 @@ TEST_F(DecisionTest, AClosedCasusWaitsForNothing) {
   EXPECT_THAT(AllNotices(broker_, "P_MEDIANT", "decision-ended"), IsEmpty());
 }
 
+TEST_F(DecisionTest, ARequestThatCannotBeReadKeepsNobodyFromDecidingAndClosing) {
+  ASSERT_THAT(Ask({kField}), ElementsAre(kNeedsDecision));
+  store::Store& store = broker_.assembly().store();
+  {
+    const auto transaction = store.Begin();
+    ASSERT_THAT(transaction, IsOk());
+    const auto rows =
+        (*transaction)->Scan(store::Table::kInbox, std::string("P_MEDIANT\0", 10), {}, 100);
+    ASSERT_THAT(rows, IsOk());
+    ASSERT_EQ(rows->size(), 1u);
+    std::string value = rows->front().value;
+    value.back() = static_cast<char>(value.back() ^ 1);
+    ASSERT_THAT((*transaction)->Put(store::Table::kInbox, rows->front().key, value), IsOk());
+    ASSERT_THAT((*transaction)->Commit(), IsOk());
+  }
+  ASSERT_THAT(Record(NewFact({kField})), IsOk());
+  EXPECT_THAT(Ask({kField}), ElementsAre(kReleased));
+  EXPECT_THAT(world_.Close(), IsOk());
+}
+
 TEST_F(DecisionTest, WhatExpiredIsNotToldToHaveEnded) {
   ASSERT_THAT(Ask({kField}), ElementsAre(kNeedsDecision));
   ASSERT_THAT(broker_.SetClock(TestNow() + absl::Hours(24 * 31)), IsOk());
@@ -753,6 +773,52 @@ TEST_F(ZvhDecisionTest, GoedHulpverlenerschapIsDecidedInTheInbox) {
   EXPECT_EQ(AskAsPolice(), kReleased);
   // For the police alone.
   EXPECT_THAT(Ask({kField}), ElementsAre(kNeedsDecision));
+}
+
+// Two hats of one partij hear of a decision, and each of its end.
+TEST_F(ZvhDecisionTest, EachHatThatWasToldOfADecisionIsToldOfItsEnd) {
+  constexpr Side kLeerplicht{"P_ALMELO", "GEM_LEERPLICHT"};
+  v1::RecordFactRequest fact = NewFact({kField});
+  ProfessionalDecision& decision = *fact.mutable_fact()->mutable_decision();
+  decision.set_kind(ProfessionalDecision::GHV);
+  decision.clear_recipient_hats();
+  for (const Side side : {kLeerplicht, kWijkteam}) {
+    decision.add_recipient_hats(std::string(side.hat));
+    v1::AddDeelnemerRequest admit;
+    admit.set_casus_id(world_.casus_id());
+    admit.set_tafel("T_ZVH_CASUS");
+    admit.mutable_deelnemer()->set_partij(std::string(side.partij));
+    admit.mutable_deelnemer()->set_hat(std::string(side.hat));
+    admit.set_from("2026-11-01");
+    ASSERT_THAT(
+        world_.Send<v1::AddDeelnemerResponse>(kWijkteam, "CasusService/AddDeelnemer", admit),
+        IsOk());
+    policy::v1::Consent refusal = world_.NewConsent();
+    refusal.mutable_recipient()->set_hat(std::string(side.hat));
+    refusal.set_status(policy::v1::Consent::GEWEIGERD);
+    refusal.set_purpose("D07");
+    v1::RecordConsentRequest consent;
+    *consent.mutable_consent() = refusal;
+    ASSERT_THAT(
+        world_.Send<v1::RecordConsentResponse>(kGgz, "ConsentService/RecordConsent", consent),
+        IsOk());
+    v1::RequestFieldsRequest question = Question({kField});
+    question.set_tafel("T_ZVH_CASUS");
+    question.set_purpose("D07");
+    const auto asked =
+        world_.Send<v1::RequestFieldsResponse>(side, "SharingService/RequestFields", question);
+    ASSERT_THAT(asked, IsOk());
+    ASSERT_EQ(OutcomeOf(*asked), FieldOutcome::NEEDS_DECISION);
+  }
+  ASSERT_EQ(Inbox().size(), 2u);
+  const auto recorded = Record(fact);
+  ASSERT_THAT(recorded, IsOk());
+  EXPECT_THAT(Inbox(), IsEmpty());
+  ASSERT_THAT(world_.WithdrawFact(kGgz, recorded->answer().fact_id()), IsOk());
+  std::vector<std::string> hats;
+  for (const ReadNotice& notice : AllNotices(broker_, "P_ALMELO", "fact-withdrawn"))
+    hats.push_back(notice.data.hat());
+  EXPECT_THAT(hats, UnorderedElementsAre("GEM_LEERPLICHT", "GEM_COLLEGE_WMO"));
 }
 
 }  // namespace

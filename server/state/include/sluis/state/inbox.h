@@ -42,7 +42,8 @@ absl::StatusOr<std::vector<InboxItem>> ReadItems(store::Reader& reader, vault::V
                                                  size_t limit, Uuid& last);
 
 // Items that are open: a field of them is. Of one casus, and of one person in it where one is
-// given.
+// given. One that cannot be read is left out: it keeps nobody from deciding, nor a casus from being
+// closed.
 struct OpenItem {
   std::string partij;
   InboxItem item;
