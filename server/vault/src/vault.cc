@@ -257,7 +257,12 @@ absl::StatusOr<std::string> Vault::RequestName(std::string_view partij,
   name.append(request_id.bytes());
   SLUIS_ASSIGN_OR_RETURN(std::string mac, crypto::Hmac(state_->request_key, name));
   mac.resize(16);
-  return mac;
+  if (request_id.version() != 7) return mac;
+  // Its milliseconds in front: what is asked at the same time then lies together, and a batch of
+  // calls touches one page of the store instead of one each. The entry tells the time as well.
+  std::string ordered(request_id.bytes().substr(0, 6));
+  ordered.append(mac);
+  return ordered;
 }
 
 }  // namespace sluis::vault

@@ -246,6 +246,18 @@ TEST_F(VaultTest, ARequestNameIsOfOnePartijAndId) {
   EXPECT_EQ(name.find(id.bytes()), std::string::npos);
 }
 
+TEST_F(VaultTest, RequestNamesOfTimeUuidsSortByTimeAndKeepTheRandomPartToThemselves) {
+  const Uuid early = *crypto::TimeUuid(1'764'000'000'000);
+  const Uuid late = *crypto::TimeUuid(1'764'000'000'001);
+  const std::string name = *vault_->RequestName("P_A", early);
+  EXPECT_EQ(name.size(), 22U);
+  EXPECT_LT(name, *vault_->RequestName("P_A", late));
+  EXPECT_LT(name, *vault_->RequestName("P_B", late));
+  EXPECT_NE(name, *vault_->RequestName("P_B", early));
+  EXPECT_NE(name, *vault_->RequestName("P_A", *crypto::TimeUuid(1'764'000'000'000)));
+  EXPECT_EQ(name.find(early.bytes().substr(8)), std::string::npos);
+}
+
 TEST_F(VaultTest, AnAnswerOpensForItsRequestAlone) {
   const Uuid owner = NewOwner();
   const Uuid request = NewId();

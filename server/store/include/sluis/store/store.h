@@ -30,7 +30,7 @@ enum class Table : uint8_t {
   kHandle,        // partij ‖ 0 ‖ the partij's own id of a person → person id
   kHandleOf,      // person id ‖ partij → the partij's own id
   kVisible,       // partij ‖ 0 ‖ casus id → when it became visible
-  kRequest,  // partij ‖ 0 ‖ request_id → index of its first entry and hash of its content
+  kRequest,  // Vault::RequestName → index of its first entry and hash of its content
   kVersion,  // what facts are read from → a counter
   kCounter,  // partij → its last partij_seq
   kPolicy,   // policy hash → policy that was proposed or approved

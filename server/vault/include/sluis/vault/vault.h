@@ -73,8 +73,9 @@ class Vault {
   // The name of a person in the audit log: keyed, 16 bytes, the same in every entry, not reversible
   // without the broker's key.
   [[nodiscard]] absl::StatusOr<std::string> Pseudonym(const Uuid& person) const;
-  // The name under which a request_id of a partij is kept: keyed, 16 bytes. The id itself is kept
-  // nowhere, because it is what keeps the hash of a request from being guessed.
+  // The name under which a request_id of a partij is kept: keyed, 16 bytes, for a UUID of version 7
+  // behind its six bytes of time, so that names made together sort together. The random part of the
+  // id is kept nowhere, because it is what keeps the hash of a request from being guessed.
   [[nodiscard]] absl::StatusOr<std::string> RequestName(std::string_view partij,
                                                         const Uuid& request_id) const;
 
