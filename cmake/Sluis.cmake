@@ -1,9 +1,23 @@
 # The functions that every room is built with.
 
+# Precompiled headers (PRECOMPILE below) save half of a room's compile time. ccache keeps what is
+# compiled with them only when told that it may; for clang they must not hold times of files. The
+# preset tidy goes without, so that a missing #include is seen.
 find_program(SLUIS_CCACHE ccache)
 if(SLUIS_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${SLUIS_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SLUIS_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${SLUIS_CCACHE})
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+endif()
+
+# There are hundreds of programs, with the tests; gold, of the same binutils, links them in half the time.
+include(CheckLinkerFlag)
+check_linker_flag(CXX -fuse-ld=gold SLUIS_HAS_GOLD)
+if(SLUIS_HAS_GOLD)
+  add_link_options(-fuse-ld=gold)
 endif()
 
 option(SLUIS_TIDY "Run clang-tidy over our own code while compiling" OFF)
@@ -25,18 +39,21 @@ function(_sluis_common target)
   endif()
 endfunction()
 
-# sluis_library(<room> [INSTALL] HEADERS … SOURCES … PUBLIC … PRIVATE …)
+# sluis_library(<room> [INSTALL] HEADERS … SOURCES … PUBLIC … PRIVATE … [PRECOMPILE …])
 #
 # A room is one target with an include root of its own: a header of a room that is not linked does
 # not exist for the compiler, so the links say which room may know which. HEADERS lie below include/.
 function(sluis_library room)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "" "HEADERS;SOURCES;PUBLIC;PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "" "HEADERS;SOURCES;PUBLIC;PRIVATE;PRECOMPILE")
   set(target sluis_${room})
   add_library(${target} STATIC ${arg_SOURCES})
   add_library(sluis::${room} ALIAS ${target})
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${arg_HEADERS})
   target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
   _sluis_common(${target})
+  if(arg_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE ${arg_PRECOMPILE})
+  endif()
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${room})
   if(arg_INSTALL)
     install(TARGETS ${target} EXPORT sluisTargets
@@ -69,6 +86,9 @@ function(sluis_proto_library name)
   target_include_directories(${target} SYSTEM PUBLIC $<BUILD_INTERFACE:${out}>)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf ${arg_DEPS})
+  target_precompile_headers(${target} PRIVATE
+    <algorithm> <google/protobuf/descriptor.h> <google/protobuf/generated_message_reflection.h>
+    <google/protobuf/reflection_ops.h> <google/protobuf/wire_format.h>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON EXPORT_NAME ${name})
   install(TARGETS ${target} EXPORT sluisTargets ARCHIVE COMPONENT sluis_development)
 endfunction()
@@ -129,6 +149,22 @@ function(sluis_use_mimalloc program)
     LINKER:--push-state,--no-as-needed,$<TARGET_FILE:mimalloc>,--pop-state)
 endfunction()
 
+# sluis_test_headers(<name> LIBS … PRECOMPILE …): headers compiled once for the tests of the folders
+# that set SLUIS_TEST_HEADERS to the name.
+function(sluis_test_headers name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBS;PRECOMPILE")
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc "// Only for its headers.\n")
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gmock)
+  _sluis_common(${name})
+  target_compile_definitions(${name} PRIVATE
+    SLUIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SLUIS_BIN_DIR="${SLUIS_BIN_DIR}")
+  # As programs are compiled, not libraries.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIE)
+  target_precompile_headers(${name} PRIVATE <gmock/gmock.h> <gtest/gtest.h> ${arg_PRECOMPILE})
+endfunction()
+
 # sluis_test(<name> SOURCES … LIBS … [LABELS …] [WHOLE]): one executable; one ctest entry per test,
 # or one for the whole program with WHOLE (where starting up costs more than the tests).
 function(sluis_test name)
@@ -138,6 +174,10 @@ function(sluis_test name)
   _sluis_common(${name})
   target_compile_definitions(${name} PRIVATE
     SLUIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SLUIS_BIN_DIR="${SLUIS_BIN_DIR}")
+  # gRPC brings flags (-pthread) under which the compiler takes no headers made without them.
+  if(NOT "grpc" IN_LIST arg_LABELS)
+    target_precompile_headers(${name} REUSE_FROM ${SLUIS_TEST_HEADERS})
+  endif()
   if((SLUIS_TESTS_WITHOUT_GRPC AND "grpc" IN_LIST arg_LABELS)
      OR (SLUIS_TESTS_WITH_THREADS AND SLUIS_ONE_THREAD))
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
