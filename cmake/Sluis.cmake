@@ -14,9 +14,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 
 # There are hundreds of programs, with the tests; gold, of the same binutils, links them in half the time.
+# With what the address sanitizer adds it has a warning for each.
 include(CheckLinkerFlag)
 check_linker_flag(CXX -fuse-ld=gold SLUIS_HAS_GOLD)
-if(SLUIS_HAS_GOLD)
+if(SLUIS_HAS_GOLD AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize=address")
   add_link_options(-fuse-ld=gold)
 endif()
 

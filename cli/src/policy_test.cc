@@ -86,7 +86,9 @@ void PrintIndex(const CaseRunner& runner, const policy::v1::Statute& statute,
   }
   // A line each, so that grep finds all of it.
   const auto add = [&](const std::map<std::string, Exercise>& exercises) {
-    for (const auto& [id, exercise] : exercises) {
+    for (const auto& entry : exercises) {
+      const std::string& id = entry.first;
+      const Exercise& exercise = entry.second;
       const auto line = [&](const std::vector<size_t>& steps, const char* word) {
         if (steps.empty()) return;
         const StepResult& step = runner.steps()[steps.front()];

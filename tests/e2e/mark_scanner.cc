@@ -45,7 +45,7 @@ void MarkScanner::Add(std::string_view mark) {
   AddForm(hex, absl::StrCat(ToAbsl(mark), " as hex"));
   const std::string upper = absl::AsciiStrToUpper(hex);
   if (upper != hex) AddForm(upper, absl::StrCat(ToAbsl(mark), " as hex"));
-  for (const size_t offset : {0, 1, 2})
+  for (const size_t offset : {size_t{0}, size_t{1}, size_t{2}})
     AddForm(InsideBase64(mark, offset), absl::StrCat(ToAbsl(mark), " as base64"));
 }
 
