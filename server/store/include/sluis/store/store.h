@@ -30,17 +30,17 @@ enum class Table : uint8_t {
   kHandle,        // partij ‖ 0 ‖ the partij's own id of a person → person id
   kHandleOf,      // person id ‖ partij → the partij's own id
   kVisible,       // partij ‖ 0 ‖ casus id → when it became visible
-  kRequest,  // Vault::RequestName → index of its first entry and hash of its content
-  kVersion,  // what facts are read from → a counter
-  kCounter,  // partij → its last partij_seq
-  kPolicy,   // policy hash → policy that was proposed or approved
-  kNotice,   // partij ‖ 0 ‖ index of the entry ‖ number → what the partij is told
-  kInbox,    // partij ‖ 0 ‖ id → what waits for a decision of the partij
-  kDuty,     // partij ‖ 0 ‖ due day ‖ id → what the partij has yet to do
-  kReview,   // id → what a reviewer has yet to look at
-  kSignal,   // id → signal that came in as one message
-  kList,     // tafel ‖ 0 ‖ id → prioritised casus
-  kJob,      // name of a task of the broker itself → how far it is
+  kRequest,       // Vault::RequestName → index of its first entry and hash of its content
+  kVersion,       // what facts are read from → a counter
+  kCounter,       // partij → its last partij_seq
+  kPolicy,        // policy hash → policy that was proposed or approved
+  kNotice,        // partij ‖ 0 ‖ index of the entry ‖ number → what the partij is told
+  kInbox,         // partij ‖ 0 ‖ id → what waits for a decision of the partij
+  kDuty,          // partij ‖ 0 ‖ due day ‖ id → what the partij has yet to do
+  kReview,        // id → what a reviewer has yet to look at
+  kSignal,        // id → signal that came in as one message
+  kList,          // tafel ‖ 0 ‖ id → prioritised casus
+  kJob,           // name of a task of the broker itself → how far it is
 };
 inline constexpr int kTableCount = 21;
 
