@@ -149,14 +149,7 @@ class SourceTest : public ::testing::Test {
     ASSERT_THAT(world_.PutActors({"P_TOEZICHT"}), IsOk());
     ASSERT_THAT(world_.Build(), IsOk());
     ASSERT_THAT(world_.Consent(), IsOk());
-    v1::KeepAtSourceRequest keep;
-    keep.set_person_id(world_.ggz_person());
-    keep.set_field(std::string(kField));
-    keep.set_value_date("2026-10-01");
-    keep.set_first_processed("2026-10-01");
-    keep.set_deposit_end("2099-12-31");
-    ASSERT_THAT(world_.Send<v1::KeepAtSourceResponse>(kGgz, "FieldService/KeepAtSource", keep),
-                IsOk());
+    ASSERT_THAT(world_.KeepAtSource(), IsOk());
   }
 
   [[nodiscard]] std::string FileOf(std::string_view partij, std::string_view file) const {

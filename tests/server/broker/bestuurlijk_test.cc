@@ -113,15 +113,7 @@ class BestuurlijkTest : public ::testing::Test {
     ASSERT_THAT(
         world_.Send<v1::PlaceOnTafelResponse>(kWijkteam, "CasusService/PlaceOnTafel", place),
         IsOk());
-    v1::AddDeelnemerRequest admit;
-    admit.set_casus_id(world_.casus_id());
-    admit.set_tafel(kLijst);
-    admit.mutable_deelnemer()->set_partij(std::string(kPolitie.partij));
-    admit.mutable_deelnemer()->set_hat(std::string(kPolitie.hat));
-    admit.set_from("2026-01-05");
-    ASSERT_THAT(
-        world_.Send<v1::AddDeelnemerResponse>(kWijkteam, "CasusService/AddDeelnemer", admit),
-        IsOk());
+    ASSERT_THAT(world_.AdmitAt(kLijst, kWijkteam, kPolitie), IsOk());
   }
 
   const testing::TempDir directory_;

@@ -708,15 +708,7 @@ class ZvhDecisionTest : public DecisionTest {
         world_.Send<v1::PlaceOnTafelResponse>(kWijkteam, "CasusService/PlaceOnTafel", place),
         IsOk());
     for (const Side side : {kGgz, kPolitie}) {
-      v1::AddDeelnemerRequest admit;
-      admit.set_casus_id(world_.casus_id());
-      admit.set_tafel("T_ZVH_CASUS");
-      admit.mutable_deelnemer()->set_partij(std::string(side.partij));
-      admit.mutable_deelnemer()->set_hat(std::string(side.hat));
-      admit.set_from("2026-11-01");
-      ASSERT_THAT(
-          world_.Send<v1::AddDeelnemerResponse>(kWijkteam, "CasusService/AddDeelnemer", admit),
-          IsOk());
+      ASSERT_THAT(world_.AdmitAt("T_ZVH_CASUS", kWijkteam, side, "2026-11-01"), IsOk());
     }
     v1::GetCasusRequest get;
     get.set_casus_id(world_.casus_id());
@@ -784,15 +776,7 @@ TEST_F(ZvhDecisionTest, EachHatThatWasToldOfADecisionIsToldOfItsEnd) {
   decision.clear_recipient_hats();
   for (const Side side : {kLeerplicht, kWijkteam}) {
     decision.add_recipient_hats(std::string(side.hat));
-    v1::AddDeelnemerRequest admit;
-    admit.set_casus_id(world_.casus_id());
-    admit.set_tafel("T_ZVH_CASUS");
-    admit.mutable_deelnemer()->set_partij(std::string(side.partij));
-    admit.mutable_deelnemer()->set_hat(std::string(side.hat));
-    admit.set_from("2026-11-01");
-    ASSERT_THAT(
-        world_.Send<v1::AddDeelnemerResponse>(kWijkteam, "CasusService/AddDeelnemer", admit),
-        IsOk());
+    ASSERT_THAT(world_.AdmitAt("T_ZVH_CASUS", kWijkteam, side, "2026-11-01"), IsOk());
     policy::v1::Consent refusal = world_.NewConsent();
     refusal.mutable_recipient()->set_hat(std::string(side.hat));
     refusal.set_status(policy::v1::Consent::GEWEIGERD);

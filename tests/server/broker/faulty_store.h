@@ -13,6 +13,7 @@
 #include "sluis/base/mutex.h"
 #include "sluis/base/status_macros.h"
 #include "sluis/store/store.h"
+#include "sluis/testing/forwarding_store.h"
 
 namespace sluis::broker {
 
@@ -86,62 +87,34 @@ class Faults {
   int turns_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-class FaultyTransaction final : public store::Transaction {
+class FaultyTransaction final : public testing::ForwardingTransaction {
  public:
   FaultyTransaction(std::unique_ptr<store::Transaction> inner, Faults& faults)
-      : inner_(std::move(inner)), faults_(faults) {}
+      : ForwardingTransaction(std::move(inner)), faults_(faults) {}
 
-  absl::StatusOr<std::optional<std::string>> Get(store::Table table,
-                                                 std::string_view key) override {
-    return inner_->Get(table, key);
-  }
-  absl::StatusOr<std::vector<store::Document>> Scan(store::Table table, std::string_view prefix,
-                                                    std::string_view after, size_t limit) override {
-    return inner_->Scan(table, prefix, after, limit);
-  }
-  absl::StatusOr<store::HeadRow> Head() override { return inner_->Head(); }
-  absl::StatusOr<std::vector<store::EntryRow>> Entries(uint64_t start, size_t limit) override {
-    return inner_->Entries(start, limit);
-  }
-  absl::StatusOr<std::vector<store::EntryRow>> Search(const store::EntryFilter& filter,
-                                                      uint64_t start, size_t limit) override {
-    return inner_->Search(filter, start, limit);
-  }
-  absl::StatusOr<std::optional<uint64_t>> FindEvent(std::string_view event_id) override {
-    return inner_->FindEvent(event_id);
-  }
-  absl::StatusOr<std::optional<std::string>> Tile(int level, uint64_t index) override {
-    return inner_->Tile(level, index);
-  }
   absl::Status Put(store::Table table, std::string_view key, std::string_view value) override {
     SLUIS_RETURN_IF_ERROR(faults_.At(Faults::Point::kPut));
-    return inner_->Put(table, key, value);
+    return inner().Put(table, key, value);
   }
-  absl::Status Delete(store::Table table, std::string_view key) override {
-    return inner_->Delete(table, key);
-  }
-  absl::Status Mark() override { return inner_->Mark(); }
-  absl::Status RollbackToMark() override { return inner_->RollbackToMark(); }
   absl::Status AppendEntry(const store::EntryRow& entry, std::string_view event_id) override {
     SLUIS_RETURN_IF_ERROR(faults_.At(Faults::Point::kAppendEntry));
-    return inner_->AppendEntry(entry, event_id);
+    return inner().AppendEntry(entry, event_id);
   }
   absl::Status PutTile(const store::TileRow& tile) override {
     SLUIS_RETURN_IF_ERROR(faults_.At(Faults::Point::kPutTile));
-    return inner_->PutTile(tile);
+    return inner().PutTile(tile);
   }
   absl::Status PutHead(const store::HeadRow& head) override {
     SLUIS_RETURN_IF_ERROR(faults_.At(Faults::Point::kPutHead));
-    return inner_->PutHead(head);
+    return inner().PutHead(head);
   }
   absl::Status Commit() override {
     SLUIS_RETURN_IF_ERROR(faults_.At(Faults::Point::kCommit));
-    SLUIS_RETURN_IF_ERROR(inner_->Commit());
+    SLUIS_RETURN_IF_ERROR(inner().Commit());
     return faults_.At(Faults::Point::kAfterCommit);
   }
 
  private:
-  std::unique_ptr<store::Transaction> inner_;
   Faults& faults_;
 };
 

@@ -53,24 +53,12 @@ class NcndTimingTest : public ::testing::Test {
   void SetUp() override {
     ASSERT_THAT(world_.PutActors(), IsOk());
     ASSERT_THAT(world_.Build(), IsOk());
-    v1::DepositFieldRequest deposit = world_.NewDeposit();
-    deposit.set_field(std::string(kInCare));
-    for (const auto& field : testing::ReferenceConvenant().message().fields()) {
-      if (field.name() == kInCare)
-        *deposit.mutable_content()->mutable_value() = testing::SampleValue(field);
-    }
-    ASSERT_THAT(world_.Send<v1::DepositFieldResponse>(kGgz, "FieldService/DepositField", deposit),
+    ASSERT_THAT(world_.Send<v1::DepositFieldResponse>(kGgz, "FieldService/DepositField",
+                                                      world_.NewDeposit(kInCare)),
                 IsOk());
-    v1::AddPersonRequest add;
-    add.set_casus_id(world_.casus_id());
-    add.set_bsn(testing::TestBsn(2));
-    add.set_bsn_verified(true);
-    add.mutable_elements()->set_geslachtsnaam("GEHEIM");
-    add.mutable_elements()->set_geboortedatum("1981-07-02");
-    add.set_role(policy::v1::PersonRole::BETROKKENE);
-    const auto added = world_.Send<v1::AddPersonResponse>(kRegie, "CasusService/AddPerson", add);
-    ASSERT_THAT(added, IsOk());
-    stranger_ = added->answer().person_id();
+    const auto stranger = world_.AddStranger(2);
+    ASSERT_THAT(stranger, IsOk());
+    stranger_ = *stranger;
   }
 
   absl::Duration Ask(const std::string& person) {

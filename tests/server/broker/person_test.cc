@@ -79,13 +79,8 @@ class PersonTest : public ::testing::Test {
   }
 
   absl::Status DepositAddress() {
-    v1::DepositFieldRequest deposit = world_.NewDeposit();
+    v1::DepositFieldRequest deposit = world_.NewDeposit(kAddress);
     deposit.set_person_id(world_.wijkteam_person());
-    deposit.set_field(std::string(kAddress));
-    for (const auto& field : testing::ReferenceConvenant().message().fields()) {
-      if (field.name() == kAddress)
-        *deposit.mutable_content()->mutable_value() = testing::SampleValue(field);
-    }
     return world_.Send<v1::DepositFieldResponse>(kBrp, "FieldService/DepositField", deposit)
         .status();
   }
@@ -845,14 +840,7 @@ TEST_F(PersonTest, ARepeatIsToldWhenItsFirstAttemptIsNot) {
                                                   question);
   };
   // The source keeps the value itself and has no stream: released, and not delivered.
-  v1::KeepAtSourceRequest keep;
-  keep.set_person_id(world_.ggz_person());
-  keep.set_field(std::string(kField));
-  keep.set_value_date("2026-10-01");
-  keep.set_first_processed("2026-10-01");
-  keep.set_deposit_end("2099-12-31");
-  ASSERT_THAT(world_.Send<v1::KeepAtSourceResponse>(kGgz, "FieldService/KeepAtSource", keep),
-              IsOk());
+  ASSERT_THAT(world_.KeepAtSource(), IsOk());
   ASSERT_THAT(ask(), IsOk());
   EXPECT_THAT(Told(kPortaal, ReportRequest(person)), IsEmpty());
   ASSERT_THAT(world_.Deposit(), IsOk());
@@ -1065,13 +1053,8 @@ TEST_F(PersonTest, ACorrectionIsAskedAndAnswered) {
   EXPECT_THAT(
       AnswerCorrection(kBrp, id, v1::CorrectionStatus::CORRECTED, "", asked->receipts(0).index()),
       IsError(Code::kInvalidArgument, "MALFORMED"));
-  v1::DepositFieldRequest deposit = world_.NewDeposit();
+  v1::DepositFieldRequest deposit = world_.NewDeposit(kAddress);
   deposit.set_person_id(world_.wijkteam_person());
-  deposit.set_field(std::string(kAddress));
-  for (const auto& field : testing::ReferenceConvenant().message().fields()) {
-    if (field.name() == kAddress)
-      *deposit.mutable_content()->mutable_value() = testing::SampleValue(field);
-  }
   const auto corrected =
       world_.Send<v1::DepositFieldResponse>(kBrp, "FieldService/DepositField", deposit);
   ASSERT_THAT(corrected, IsOk());

@@ -136,18 +136,42 @@ absl::Status SmallWorld::Build(int number) {
   return Deposit().status();
 }
 
-v1::DepositFieldRequest SmallWorld::NewDeposit() const {
+v1::DepositFieldRequest SmallWorld::NewDeposit(std::string_view name) const {
   v1::DepositFieldRequest deposit;
   deposit.set_person_id(ggz_person_);
-  deposit.set_field(std::string(kField));
+  deposit.set_field(std::string(name));
   for (const auto& field : testing::ReferenceConvenant().message().fields()) {
-    if (field.name() == kField)
+    if (field.name() == name)
       *deposit.mutable_content()->mutable_value() = testing::SampleValue(field);
   }
   deposit.mutable_content()->set_value_date("2026-10-01");
   deposit.set_first_processed("2026-10-01");
   deposit.set_deposit_end("2099-12-31");
   return deposit;
+}
+
+absl::Status SmallWorld::KeepAtSource() {
+  v1::KeepAtSourceRequest keep;
+  keep.set_person_id(ggz_person_);
+  keep.set_field(std::string(kField));
+  keep.set_value_date("2026-10-01");
+  keep.set_first_processed("2026-10-01");
+  keep.set_deposit_end("2099-12-31");
+  return Send<v1::KeepAtSourceResponse>(kGgz, "FieldService/KeepAtSource", std::move(keep))
+      .status();
+}
+
+absl::StatusOr<std::string> SmallWorld::AddStranger(int number) {
+  v1::AddPersonRequest add;
+  add.set_casus_id(casus_id_);
+  add.set_bsn(testing::TestBsn(number));
+  add.set_bsn_verified(true);
+  add.mutable_elements()->set_geslachtsnaam("GEHEIM");
+  add.mutable_elements()->set_geboortedatum("1981-07-02");
+  add.set_role(policy::v1::PersonRole::BETROKKENE);
+  auto added = Send<v1::AddPersonResponse>(kRegie, "CasusService/AddPerson", std::move(add));
+  if (!added.ok()) return added.status();
+  return added->answer().person_id();
 }
 
 absl::StatusOr<v1::DepositFieldResponse> SmallWorld::Deposit() {
@@ -229,6 +253,17 @@ absl::StatusOr<v1::AddDeelnemerResponse> SmallWorld::Admit(Side deelnemer, std::
   request.set_from(std::string(from));
   request.set_until(std::string(until));
   return Send<v1::AddDeelnemerResponse>(kRegie, "CasusService/AddDeelnemer", std::move(request));
+}
+
+absl::Status SmallWorld::AdmitAt(std::string_view tafel, Side by, Side deelnemer,
+                                 std::string_view from) {
+  v1::AddDeelnemerRequest request;
+  request.set_casus_id(casus_id_);
+  request.set_tafel(std::string(tafel));
+  Fill(*request.mutable_deelnemer(), deelnemer);
+  request.set_from(std::string(from));
+  return Send<v1::AddDeelnemerResponse>(by, "CasusService/AddDeelnemer", std::move(request))
+      .status();
 }
 
 absl::StatusOr<v1::RemoveDeelnemerResponse> SmallWorld::Remove(Side deelnemer) {

@@ -94,11 +94,20 @@ class SmallWorld {
   absl::StatusOr<v1::AddDeelnemerResponse> Admit(Side deelnemer,
                                                  std::string_view from = "2026-01-05",
                                                  std::string_view until = "");
+  // At another tafel than the MDO, by who admits there.
+  absl::Status AdmitAt(std::string_view tafel, Side by, Side deelnemer,
+                       std::string_view from = "2026-01-05");
   absl::StatusOr<v1::RemoveDeelnemerResponse> Remove(Side deelnemer);
   absl::StatusOr<v1::ScaleCasusResponse> Scale(Side by, std::string_view phase);
   absl::StatusOr<v1::CloseCasusResponse> Close();
   absl::StatusOr<v1::DepositFieldResponse> Deposit();
-  v1::DepositFieldRequest NewDeposit() const;
+  // Of kField, or of another one.
+  v1::DepositFieldRequest NewDeposit(std::string_view field = kField) const;
+  // The source keeps the value of kField itself.
+  absl::Status KeepAtSource();
+  // Another person in the casus, of whom nobody holds anything: the id by which the regie, so the
+  // wijkteam, knows it. `number` is that of its BSN.
+  absl::StatusOr<std::string> AddStranger(int number);
 
   [[nodiscard]] const std::string& casus_id() const { return casus_id_; }
   // The ids by which the two partijen know Gerda.

@@ -3,9 +3,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +10,7 @@
 
 #include "sluis/base/mutex.h"
 #include "sluis/store/store.h"
+#include "sluis/testing/forwarding_store.h"
 
 namespace sluis::broker {
 
@@ -50,86 +48,24 @@ class Spy {
   std::function<void()> task_ ABSL_GUARDED_BY(mutex_);
 };
 
-class SpyReader final : public store::Reader {
+// A reader or a transaction that tells what its searches gave.
+template <typename Base, bool kWithin>
+class Spying final : public Base {
  public:
-  SpyReader(std::unique_ptr<store::Reader> inner, Spy& spy) : inner_(std::move(inner)), spy_(spy) {}
-  absl::StatusOr<std::optional<std::string>> Get(store::Table table,
-                                                 std::string_view key) override {
-    return inner_->Get(table, key);
-  }
-  absl::StatusOr<std::vector<store::Document>> Scan(store::Table table, std::string_view prefix,
-                                                    std::string_view after, size_t limit) override {
-    return inner_->Scan(table, prefix, after, limit);
-  }
-  absl::StatusOr<store::HeadRow> Head() override { return inner_->Head(); }
-  absl::StatusOr<std::vector<store::EntryRow>> Entries(uint64_t start, size_t limit) override {
-    return inner_->Entries(start, limit);
-  }
+  template <typename Inner>
+  Spying(std::unique_ptr<Inner> inner, Spy& spy) : Base(std::move(inner)), spy_(spy) {}
   absl::StatusOr<std::vector<store::EntryRow>> Search(const store::EntryFilter& filter,
                                                       uint64_t start, size_t limit) override {
-    auto found = inner_->Search(filter, start, limit);
-    spy_.Saw(false, filter, found.ok() ? found->size() : 0);
+    auto found = Base::Search(filter, start, limit);
+    spy_.Saw(kWithin, filter, found.ok() ? found->size() : 0);
     return found;
-  }
-  absl::StatusOr<std::optional<uint64_t>> FindEvent(std::string_view event_id) override {
-    return inner_->FindEvent(event_id);
-  }
-  absl::StatusOr<std::optional<std::string>> Tile(int level, uint64_t index) override {
-    return inner_->Tile(level, index);
   }
 
  private:
-  std::unique_ptr<store::Reader> inner_;
   Spy& spy_;
 };
-
-class SpyTransaction final : public store::Transaction {
- public:
-  SpyTransaction(std::unique_ptr<store::Transaction> inner, Spy& spy)
-      : inner_(std::move(inner)), spy_(spy) {}
-  absl::StatusOr<std::optional<std::string>> Get(store::Table table,
-                                                 std::string_view key) override {
-    return inner_->Get(table, key);
-  }
-  absl::StatusOr<std::vector<store::Document>> Scan(store::Table table, std::string_view prefix,
-                                                    std::string_view after, size_t limit) override {
-    return inner_->Scan(table, prefix, after, limit);
-  }
-  absl::StatusOr<store::HeadRow> Head() override { return inner_->Head(); }
-  absl::StatusOr<std::vector<store::EntryRow>> Entries(uint64_t start, size_t limit) override {
-    return inner_->Entries(start, limit);
-  }
-  absl::StatusOr<std::vector<store::EntryRow>> Search(const store::EntryFilter& filter,
-                                                      uint64_t start, size_t limit) override {
-    auto found = inner_->Search(filter, start, limit);
-    spy_.Saw(true, filter, found.ok() ? found->size() : 0);
-    return found;
-  }
-  absl::StatusOr<std::optional<uint64_t>> FindEvent(std::string_view event_id) override {
-    return inner_->FindEvent(event_id);
-  }
-  absl::StatusOr<std::optional<std::string>> Tile(int level, uint64_t index) override {
-    return inner_->Tile(level, index);
-  }
-  absl::Status Put(store::Table table, std::string_view key, std::string_view value) override {
-    return inner_->Put(table, key, value);
-  }
-  absl::Status Delete(store::Table table, std::string_view key) override {
-    return inner_->Delete(table, key);
-  }
-  absl::Status Mark() override { return inner_->Mark(); }
-  absl::Status RollbackToMark() override { return inner_->RollbackToMark(); }
-  absl::Status AppendEntry(const store::EntryRow& entry, std::string_view event_id) override {
-    return inner_->AppendEntry(entry, event_id);
-  }
-  absl::Status PutTile(const store::TileRow& tile) override { return inner_->PutTile(tile); }
-  absl::Status PutHead(const store::HeadRow& head) override { return inner_->PutHead(head); }
-  absl::Status Commit() override { return inner_->Commit(); }
-
- private:
-  std::unique_ptr<store::Transaction> inner_;
-  Spy& spy_;
-};
+using SpyReader = Spying<testing::ForwardingReader, false>;
+using SpyTransaction = Spying<testing::ForwardingTransaction, true>;
 
 // Passes everything on to another store, and tells the spy, which outlives it.
 class SpyStore final : public store::Store {

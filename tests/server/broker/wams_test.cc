@@ -166,14 +166,7 @@ class WamsTest : public ::testing::Test {
   }
   // What the college hears when it asks another duty of its gemeente in ONDERZOEK.
   ReasonCode::Id Ask(std::string_view stage = "ONDERZOEK") {
-    v1::AddDeelnemerRequest admit;
-    admit.set_casus_id(world_.casus_id());
-    admit.set_tafel("T_WAMS_ONDERZOEK");
-    admit.mutable_deelnemer()->set_partij(std::string(kCollege.partij));
-    admit.mutable_deelnemer()->set_hat(std::string(kCollege.hat));
-    admit.set_from("2027-01-05");
-    EXPECT_THAT(world_.Send<v1::AddDeelnemerResponse>(kCollege, "CasusService/AddDeelnemer", admit),
-                IsOk());
+    EXPECT_THAT(world_.AdmitAt("T_WAMS_ONDERZOEK", kCollege, kCollege, "2027-01-05"), IsOk());
     v1::RequestFieldsRequest request = world_.Question();
     request.set_tafel("T_WAMS_ONDERZOEK");
     request.set_stage(std::string(stage));
