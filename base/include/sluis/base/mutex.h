@@ -7,6 +7,12 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SLUIS_THREAD_SANITIZER 1
+#endif
+#endif
+
 namespace sluis {
 
 // std::mutex with Abseil's annotations. Not absl::Mutex: Debian's build of it is not instrumented,
@@ -45,10 +51,15 @@ class CondVar {
   // False when `timeout` passed first.
   bool WaitFor(Mutex& mutex, absl::Duration timeout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
-    // wait_until on the system clock: the steady one goes through pthread_cond_clockwait, which
-    // ThreadSanitizer of clang 14 does not know.
-    const auto status = cv_.wait_until(
-        lock, std::chrono::system_clock::now() + absl::ToChronoMicroseconds(timeout));
+    const auto time = absl::ToChronoMicroseconds(timeout);
+#if defined(__SANITIZE_THREAD__) || defined(SLUIS_THREAD_SANITIZER)
+    // The steady clock goes through pthread_cond_clockwait, which ThreadSanitizer of clang 14 does
+    // not know.
+    const auto status = cv_.wait_until(lock, std::chrono::system_clock::now() + time);
+#else
+    // Whatever is done to the machine's clock meanwhile.
+    const auto status = cv_.wait_for(lock, time);
+#endif
     lock.release();
     return status == std::cv_status::no_timeout;
   }
