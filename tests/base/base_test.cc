@@ -127,6 +127,15 @@ TEST(TextTest, RefusesWhatAPeerShouldNotSend) {
         std::string("\xf5\x80\x80\x80"), std::string("\xe2\x82")}) {
     EXPECT_FALSE(IsCleanText(bad));
   }
+  // Eight bytes are looked at together: each byte at each place among them.
+  for (size_t at = 0; at < 20; ++at) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string text(20, 'a');
+      text[at] = static_cast<char>(byte);
+      EXPECT_EQ(IsCleanText(text), byte >= 0x20 && byte < 0x7f) << at << " " << byte;
+      EXPECT_EQ(IsCleanText(text, true), (byte >= 0x20 && byte < 0x7f) || byte == 9 || byte == 10);
+    }
+  }
   EXPECT_TRUE(IsBlank(" \t\xc2\xa0\xe2\x80\x8b"));
   EXPECT_FALSE(IsBlank(" a "));
   EXPECT_EQ(CodePoints("Zoë"), 3U);

@@ -87,40 +87,58 @@ class Walker {
   static std::string Here(const std::string& prefix) { return prefix.empty() ? "message" : prefix; }
 };
 
+// Where a message stands in what it is part of. Written out only for a fault.
+struct Place {
+  const Place* parent = nullptr;
+  const FieldDescriptor* field = nullptr;
+  int index = 0;
+
+  [[nodiscard]] std::string Path() const {
+    return parent == nullptr ? std::string() : PathOf(parent->Path(), *field, index);
+  }
+};
+
 // Checks what a message that was read holds: texts, and fields of a later version.
-std::optional<Fault> Inspect(const Message& message, const std::string& prefix, int depth) {
-  if (depth > kMaxDepth) return Fault{prefix, "nested too deeply"};
+std::optional<Fault> Inspect(const Message& message, const Place& here, int depth) {
+  if (depth > kMaxDepth) return Fault{here.Path(), "nested too deeply"};
   const auto* reflection = message.GetReflection();
   if (!reflection->GetUnknownFields(message).empty()) {
-    return Fault{prefix.empty() ? "message" : prefix,
+    return Fault{here.parent == nullptr ? "message" : here.Path(),
                  absl::StrCat("unknown field number ",
                               reflection->GetUnknownFields(message).field(0).number())};
   }
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+  const Descriptor& type = *message.GetDescriptor();
+  for (int number = 0; number < type.field_count(); ++number) {
+    const FieldDescriptor* field = type.field(number);
+    int count = 0;
+    if (field->is_repeated()) {
+      count = reflection->FieldSize(message, field);
+    } else if (!field->has_presence() || reflection->HasField(message, field)) {
+      count = 1;
+    }
     for (int i = 0; i < count; ++i) {
+      const auto fault = [&](const char* text) {
+        return Fault{Place{&here, field, i}.Path(), text};
+      };
       if (field->type() == FieldDescriptor::TYPE_STRING) {
         std::string scratch;
         const std::string& text =
             field->is_repeated()
                 ? reflection->GetRepeatedStringReference(message, field, i, &scratch)
                 : reflection->GetStringReference(message, field, &scratch);
-        if (!IsCleanText(text, AllowsLines(*field))) {
-          return Fault{PathOf(prefix, *field, i), "not UTF-8 text without control characters"};
-        }
+        // Which texts may have lines is looked up only for one that has.
+        if (!IsCleanText(text, false) && (!AllowsLines(*field) || !IsCleanText(text, true)))
+          return fault("not UTF-8 text without control characters");
       } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
         const int value = field->is_repeated() ? reflection->GetRepeatedEnumValue(message, field, i)
                                                : reflection->GetEnumValue(message, field);
-        if (field->enum_type()->FindValueByNumber(value) == nullptr) {
-          return Fault{PathOf(prefix, *field, i), "not one of the values of this list"};
-        }
+        if (field->enum_type()->FindValueByNumber(value) == nullptr)
+          return fault("not one of the values of this list");
       } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
         const Message& inner = field->is_repeated()
                                    ? reflection->GetRepeatedMessage(message, field, i)
                                    : reflection->GetMessage(message, field);
-        if (auto fault = Inspect(inner, PathOf(prefix, *field, i), depth + 1)) return fault;
+        if (auto inside = Inspect(inner, {&here, field, i}, depth + 1)) return inside;
       }
     }
   }
@@ -144,7 +162,7 @@ absl::Status ParseStrict(std::string_view bytes, Message& message) {
     if (fault) return Malformed(fault->path, fault->text);
     return Malformed("message", "not a message of this type");
   }
-  if (const auto fault = Inspect(message, "", 0)) {
+  if (const auto fault = Inspect(message, Place(), 0)) {
     message.Clear();
     return Malformed(fault->path, fault->text);
   }
