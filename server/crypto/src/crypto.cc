@@ -11,9 +11,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
 
 #include "sluis/base/bytes.h"
 #include "sluis/base/errors.h"
+#include "sluis/base/mutex.h"
 #include "sluis/base/status_macros.h"
 
 namespace sluis::crypto {
@@ -91,22 +95,33 @@ bool Draw(unsigned char* out, size_t size) {
 }
 
 struct MacDeleter {
+  // Cleanses the key as well.
   void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
-using Mac = std::unique_ptr<EVP_MAC_CTX, MacDeleter>;
+using MacContext = std::unique_ptr<EVP_MAC_CTX, MacDeleter>;
 
-// A context for HMAC-SHA256, made once a thread; null when OpenSSL cannot.
-Mac NewHmac() {
-  const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> mac(
-      EVP_MAC_fetch(nullptr, "HMAC", nullptr), &EVP_MAC_free);
-  Mac context(EVP_MAC_CTX_new(mac.get()));
+// A context for HMAC-SHA256 with its key; null when OpenSSL cannot.
+MacContext NewHmac(const SecretBytes& key) {
+  static EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  MacContext context(EVP_MAC_CTX_new(mac));
   std::string digest = "SHA256";
   const std::array<OSSL_PARAM, 2> parameters = {
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
       OSSL_PARAM_construct_end()};
-  if (context == nullptr || EVP_MAC_CTX_set_params(context.get(), parameters.data()) != 1)
+  if (context == nullptr ||
+      EVP_MAC_init(context.get(), Data(key.Reveal()), key.size(), parameters.data()) != 1)
     return nullptr;
   return context;
+}
+
+// With a context that was just given its key, or begun again with it.
+absl::StatusOr<std::string> MacOf(EVP_MAC_CTX* context, std::string_view message) {
+  std::string out(32, '\0');
+  size_t written = 0;
+  if (EVP_MAC_update(context, Data(message), message.size()) != 1 ||
+      EVP_MAC_final(context, Data(out), &written, out.size()) != 1 || written != out.size())
+    return CryptoFailed();
+  return out;
 }
 
 void SetVersion(std::array<uint8_t, 16>& bytes, uint8_t version) {
@@ -253,20 +268,44 @@ absl::StatusOr<SecretBytes> DeriveKey(const SecretBytes& master, std::string_vie
 }
 
 absl::StatusOr<std::string> Hmac(const SecretBytes& key, std::string_view message) {
-  thread_local const Mac context = NewHmac();
-  std::string out(32, '\0');
-  size_t written = 0;
-  const bool made = context != nullptr &&
-                    EVP_MAC_init(context.get(), Data(key.Reveal()), key.size(), nullptr) == 1 &&
-                    EVP_MAC_update(context.get(), Data(message), message.size()) == 1 &&
-                    EVP_MAC_final(context.get(), Data(out), &written, out.size()) == 1 &&
-                    written == out.size();
-  // The context outlives the call: the key does not stay in it.
-  constexpr std::array<unsigned char, 32> kNoKey{};
-  if (context != nullptr)
-    static_cast<void>(EVP_MAC_init(context.get(), kNoKey.data(), kNoKey.size(), nullptr));
-  if (!made) return CryptoFailed();
-  return out;
+  const MacContext context = NewHmac(key);
+  if (context == nullptr) return CryptoFailed();
+  return MacOf(context.get(), message);
+}
+
+struct Mac::State {
+  explicit State(const SecretBytes& given) : key(given.Clone()) {}
+  const SecretBytes key;
+  Mutex mutex;
+  // As many as were ever in use at once.
+  std::vector<MacContext> idle ABSL_GUARDED_BY(mutex);
+
+  MacContext Take() {
+    const MutexLock lock(mutex);
+    if (idle.empty()) return nullptr;
+    MacContext context = std::move(idle.back());
+    idle.pop_back();
+    return context;
+  }
+};
+
+Mac::Mac(const SecretBytes& key) : state_(std::make_unique<State>(key)) {}
+Mac::Mac(Mac&&) noexcept = default;
+Mac& Mac::operator=(Mac&&) noexcept = default;
+Mac::~Mac() = default;
+
+absl::StatusOr<std::string> Mac::Of(std::string_view message) const {
+  MacContext context = state_->Take();
+  if (context == nullptr) {
+    context = NewHmac(state_->key);
+  } else if (EVP_MAC_init(context.get(), nullptr, 0, nullptr) != 1) {
+    context = nullptr;
+  }
+  if (context == nullptr) return CryptoFailed();
+  auto made = MacOf(context.get(), message);
+  const MutexLock lock(state_->mutex);
+  state_->idle.push_back(std::move(context));
+  return made;
 }
 
 }  // namespace sluis::crypto

@@ -1,6 +1,8 @@
 #include "sluis/vault/vault.h"
 
 #include <list>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -25,20 +27,43 @@ std::string Context(const Uuid& owner, std::string_view use) {
   return context;
 }
 
+// What is at hand of an owner whose key was used lately.
+struct Owner {
+  explicit Owner(SecretBytes given) : key(std::move(given)) {}
+  // Under the key. For answers, so of the broker alone: made when it is needed.
+  [[nodiscard]] const crypto::Mac& mac() const {
+    std::call_once(once, [this] { made.emplace(key); });
+    return *made;
+  }
+  const SecretBytes key;
+  std::string pseudonym;
+
+ private:
+  mutable std::once_flag once;
+  mutable std::optional<crypto::Mac> made;
+};
+
 }  // namespace
 
 struct Vault::State {
+  State(SecretBytes wrapping, SecretBytes bsn, const SecretBytes& pseudonym,
+        const SecretBytes& request)
+      : wrapping_key(std::move(wrapping)),
+        bsn_key(std::move(bsn)),
+        pseudonyms(pseudonym),
+        requests(request) {}
+
   std::unique_ptr<SqliteDb> db ABSL_GUARDED_BY(mutex);
-  SecretBytes wrapping_key;
-  SecretBytes bsn_key;
-  SecretBytes pseudonym_key;
-  SecretBytes request_key;
+  const SecretBytes wrapping_key;
+  const SecretBytes bsn_key;
+  const crypto::Mac pseudonyms;
+  const crypto::Mac requests;
   Mutex mutex;
-  // Keys in use, most recently used first. Shared, so that sealing needs no lock.
-  std::list<std::pair<Uuid, std::shared_ptr<const SecretBytes>>> recent ABSL_GUARDED_BY(mutex);
+  // Most recently used first. Shared, so that sealing needs no lock.
+  std::list<std::pair<Uuid, std::shared_ptr<const Owner>>> recent ABSL_GUARDED_BY(mutex);
   absl::flat_hash_map<Uuid, decltype(recent)::iterator> cache ABSL_GUARDED_BY(mutex);
 
-  void Remember(const Uuid& owner, std::shared_ptr<const SecretBytes> key)
+  void Remember(const Uuid& owner, std::shared_ptr<const Owner> key)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     recent.emplace_front(owner, std::move(key));
     cache[owner] = recent.begin();
@@ -48,13 +73,20 @@ struct Vault::State {
     }
   }
 
-  absl::StatusOr<std::shared_ptr<const SecretBytes>> Key(const Uuid& owner) {
+  std::shared_ptr<const Owner> Recall(const Uuid& owner) {
     const MutexLock lock(mutex);
+    return Recalled(owner);
+  }
+  std::shared_ptr<const Owner> Recalled(const Uuid& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     const auto found = cache.find(owner);
-    if (found != cache.end()) {
-      recent.splice(recent.begin(), recent, found->second);
-      return found->second->second;
-    }
+    if (found == cache.end()) return nullptr;
+    recent.splice(recent.begin(), recent, found->second);
+    return found->second->second;
+  }
+
+  absl::StatusOr<std::shared_ptr<const Owner>> Find(const Uuid& owner) {
+    const MutexLock lock(mutex);
+    if (auto recalled = Recalled(owner)) return recalled;
     SLUIS_ASSIGN_OR_RETURN(auto query,
                            db->Prepare("SELECT wrapped FROM owner_key WHERE owner = ?1"));
     SLUIS_ASSIGN_OR_RETURN(const bool row, query.Bind(1, owner.bytes()).Step());
@@ -62,9 +94,17 @@ struct Vault::State {
       return NotFound("KEY_DESTROYED", "the key of this person or casus does not exist (any more)");
     SLUIS_ASSIGN_OR_RETURN(std::string bytes,
                            crypto::Open(wrapping_key, owner.bytes(), query.Bytes(0)));
-    auto key = std::make_shared<const SecretBytes>(SecretBytes::Take(std::move(bytes)));
-    Remember(owner, key);
-    return key;
+    auto read = std::make_shared<Owner>(SecretBytes::Take(std::move(bytes)));
+    SLUIS_ASSIGN_OR_RETURN(read->pseudonym, PseudonymOf(owner));
+    std::shared_ptr<const Owner> kept = std::move(read);
+    Remember(owner, kept);
+    return kept;
+  }
+
+  [[nodiscard]] absl::StatusOr<std::string> PseudonymOf(const Uuid& person) const {
+    SLUIS_ASSIGN_OR_RETURN(std::string mac, pseudonyms.Of(person.bytes()));
+    mac.resize(16);
+    return mac;
   }
 
   absl::Status Insert(const Uuid& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
@@ -93,11 +133,13 @@ absl::StatusOr<std::unique_ptr<Vault>> Vault::Open(const std::string& path,
        "CREATE INDEX bsn_person ON bsn_index (person);"
        "CREATE TABLE master_check (id INTEGER PRIMARY KEY CHECK (id = 1), sealed BLOB NOT "
        "NULL);"}));
-  auto state = std::make_unique<State>();
-  SLUIS_ASSIGN_OR_RETURN(state->wrapping_key, crypto::DeriveKey(master, "sluis key wrapping v1"));
-  SLUIS_ASSIGN_OR_RETURN(state->bsn_key, crypto::DeriveKey(master, "sluis bsn index v1"));
-  SLUIS_ASSIGN_OR_RETURN(state->pseudonym_key, crypto::DeriveKey(master, "sluis log pseudonym v1"));
-  SLUIS_ASSIGN_OR_RETURN(state->request_key, crypto::DeriveKey(master, "sluis request name v1"));
+  SLUIS_ASSIGN_OR_RETURN(SecretBytes wrapping, crypto::DeriveKey(master, "sluis key wrapping v1"));
+  SLUIS_ASSIGN_OR_RETURN(SecretBytes bsn, crypto::DeriveKey(master, "sluis bsn index v1"));
+  SLUIS_ASSIGN_OR_RETURN(const SecretBytes pseudonym,
+                         crypto::DeriveKey(master, "sluis log pseudonym v1"));
+  SLUIS_ASSIGN_OR_RETURN(const SecretBytes request,
+                         crypto::DeriveKey(master, "sluis request name v1"));
+  auto state = std::make_unique<State>(std::move(wrapping), std::move(bsn), pseudonym, request);
   {
     SLUIS_ASSIGN_OR_RETURN(auto query, db->Prepare("SELECT sealed FROM master_check WHERE id = 1"));
     SLUIS_ASSIGN_OR_RETURN(const bool row, query.Step());
@@ -187,10 +229,10 @@ absl::Status Vault::DestroyKey(const Uuid& owner) {
 }
 
 absl::StatusOr<bool> Vault::HasKey(const Uuid& owner) {
-  const auto key = state_->Key(owner);
-  if (key.ok()) return true;
-  if (ReasonOf(key.status()) == "KEY_DESTROYED") return false;
-  return key.status();
+  const auto found = state_->Find(owner);
+  if (found.ok()) return true;
+  if (ReasonOf(found.status()) == "KEY_DESTROYED") return false;
+  return found.status();
 }
 
 bool Vault::Remembers(const Uuid& owner) const {
@@ -200,35 +242,35 @@ bool Vault::Remembers(const Uuid& owner) const {
 
 absl::StatusOr<std::string> Vault::Seal(const Uuid& owner, std::string_view use,
                                         std::string_view plaintext) {
-  SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
-  return crypto::Seal(*key, Context(owner, use), plaintext);
+  SLUIS_ASSIGN_OR_RETURN(const auto found, state_->Find(owner));
+  return crypto::Seal(found->key, Context(owner, use), plaintext);
 }
 
 absl::StatusOr<std::string> Vault::Open(const Uuid& owner, std::string_view use,
                                         std::string_view sealed) {
-  SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
-  return crypto::Open(*key, Context(owner, use), sealed);
+  SLUIS_ASSIGN_OR_RETURN(const auto found, state_->Find(owner));
+  return crypto::Open(found->key, Context(owner, use), sealed);
 }
 
 absl::StatusOr<std::vector<std::string>> Vault::OpenAll(const Uuid& owner,
                                                         const std::vector<Sealed>& documents) {
   // Nothing asks for no key: who is refused learns so too when the key is gone.
   if (documents.empty()) return std::vector<std::string>();
-  SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
+  SLUIS_ASSIGN_OR_RETURN(const auto found, state_->Find(owner));
   std::vector<crypto::Sealed> sealed;
   sealed.reserve(documents.size());
   for (const Sealed& document : documents)
     sealed.push_back({Context(owner, document.use), document.bytes});
-  return crypto::OpenAll(*key, sealed);
+  return crypto::OpenAll(found->key, sealed);
 }
 
 absl::StatusOr<SecretBytes> Vault::AnswerKey(const Uuid& owner, const Uuid& request_id) {
-  SLUIS_ASSIGN_OR_RETURN(const auto key, state_->Key(owner));
+  SLUIS_ASSIGN_OR_RETURN(const auto found, state_->Find(owner));
   // HKDF-Expand (RFC 5869) for one block of output.
   std::string info = "sluis answer v1";
   info.append(request_id.bytes());
   info.push_back('\x01');
-  SLUIS_ASSIGN_OR_RETURN(std::string derived, crypto::Hmac(*key, info));
+  SLUIS_ASSIGN_OR_RETURN(std::string derived, found->mac().Of(info));
   return SecretBytes::Take(std::move(derived));
 }
 
@@ -245,9 +287,8 @@ absl::StatusOr<std::string> Vault::OpenAnswer(const Uuid& owner, const Uuid& req
 }
 
 absl::StatusOr<std::string> Vault::Pseudonym(const Uuid& person) const {
-  SLUIS_ASSIGN_OR_RETURN(std::string mac, crypto::Hmac(state_->pseudonym_key, person.bytes()));
-  mac.resize(16);
-  return mac;
+  if (const auto recalled = state_->Recall(person)) return recalled->pseudonym;
+  return state_->PseudonymOf(person);
 }
 
 absl::StatusOr<std::string> Vault::RequestName(std::string_view partij,
@@ -255,7 +296,7 @@ absl::StatusOr<std::string> Vault::RequestName(std::string_view partij,
   std::string name(partij);
   name.push_back('\0');
   name.append(request_id.bytes());
-  SLUIS_ASSIGN_OR_RETURN(std::string mac, crypto::Hmac(state_->request_key, name));
+  SLUIS_ASSIGN_OR_RETURN(std::string mac, state_->requests.Of(name));
   mac.resize(16);
   if (request_id.version() != 7) return mac;
   // Its milliseconds in front: what is asked at the same time then lies together, and a batch of

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "sluis/base/bytes.h"
 #include "sluis/base_testing/status_matchers.h"
 #include "sluis/base_testing/temp_dir.h"
 #include "sluis/crypto/crypto.h"
@@ -34,6 +35,25 @@ Uuid NewId() { return *crypto::RandomUuid(); }
 std::string FileBytes(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+TEST(CryptoTest, AMacIsAnHmacHoweverOftenAndByWhomItIsUsed) {
+  const SecretBytes key(std::string_view("0123456789abcdef0123456789abcdef"));
+  // RFC 4231, case 2.
+  EXPECT_EQ(
+      HexEncode(
+          *crypto::Mac(SecretBytes(std::string_view("Jefe"))).Of("what do ya want for nothing?")),
+      "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  const crypto::Mac mac(key);
+  const auto use = [&] {
+    for (int i = 0; i < 200; ++i) {
+      const std::string message = "message " + std::to_string(i);
+      EXPECT_EQ(*mac.Of(message), *crypto::Hmac(key, message));
+    }
+  };
+  std::thread other(use);
+  use();
+  other.join();
 }
 
 class VaultTest : public ::testing::Test {
@@ -227,6 +247,8 @@ TEST_F(VaultTest, PseudonymsAreStableKeyedAndDifferent) {
   EXPECT_NE(*vault_->Pseudonym(NewId()), name);
   // They outlive the key: the log keeps its meaning.
   ASSERT_THAT(vault_->CreateKey(person), IsOk());
+  ASSERT_THAT(vault_->HasKey(person), IsOk());  // remembers both
+  EXPECT_EQ(*vault_->Pseudonym(person), name);
   ASSERT_THAT(vault_->DestroyKey(person), IsOk());
   EXPECT_EQ(*vault_->Pseudonym(person), name);
   const TempDir elsewhere;
