@@ -1,5 +1,6 @@
 #include "mark_scanner.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -20,6 +21,19 @@ size_t Start(std::string_view bytes) {
   return static_cast<size_t>(static_cast<uint8_t>(bytes[0])) << 8 | static_cast<uint8_t>(bytes[1]);
 }
 
+bool IsDigits(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isdigit(c); });
+}
+
+// Whether a number that was found is a part of a longer hexadecimal one: the thousands of UUIDs in
+// a log hold some nine digits in a row now and then.
+bool IsInsideHex(std::string_view bytes, size_t at, size_t size) {
+  const auto belongs = [&](size_t i) {
+    return absl::ascii_isdigit(bytes[i]) || (bytes[i] >= 'a' && bytes[i] <= 'f') || bytes[i] == '-';
+  };
+  return at > 0 && at + size < bytes.size() && belongs(at - 1) && belongs(at + size);
+}
+
 }  // namespace
 
 std::string InsideBase64(std::string_view text, size_t offset) {
@@ -31,16 +45,16 @@ std::string InsideBase64(std::string_view text, size_t offset) {
   return encoded.substr(first, end - first);
 }
 
-void MarkScanner::AddForm(std::string bytes, std::string what) {
+void MarkScanner::AddForm(std::string bytes, std::string what, bool number) {
   if (bytes.size() < kKey) std::abort();
   starts_.set(Start(bytes));
   const std::string key = bytes.substr(0, kKey);
-  forms_[key].push_back({std::move(bytes), std::move(what)});
+  forms_[key].push_back({std::move(bytes), std::move(what), number});
 }
 
 void MarkScanner::Add(std::string_view mark) {
   ++marks_;
-  AddForm(std::string(mark), absl::StrCat(ToAbsl(mark), " as text"));
+  AddForm(std::string(mark), absl::StrCat(ToAbsl(mark), " as text"), IsDigits(mark));
   const std::string hex = HexEncode(mark);
   AddForm(hex, absl::StrCat(ToAbsl(mark), " as hex"));
   const std::string upper = absl::AsciiStrToUpper(hex);
@@ -57,7 +71,9 @@ std::vector<std::string> MarkScanner::Scan(std::string_view bytes) const {
     const auto forms = forms_.find(std::string(rest.substr(0, kKey)));
     if (forms == forms_.end()) continue;
     for (const Form& form : forms->second) {
-      if (rest.substr(0, form.bytes.size()) == form.bytes) found.insert(form.what);
+      if (rest.substr(0, form.bytes.size()) == form.bytes &&
+          !(form.number && IsInsideHex(bytes, at, form.bytes.size())))
+        found.insert(form.what);
     }
   }
   return {found.begin(), found.end()};

@@ -15,7 +15,8 @@ namespace sluis::testing {
 // is, as hexadecimal digits, and inside base64 at each of its three alignments.
 class MarkScanner {
  public:
-  // A text of at least six bytes.
+  // A text of at least six bytes. One of digits alone is not looked for inside UUIDs and other long
+  // hexadecimal numbers.
   void Add(std::string_view mark);
   [[nodiscard]] size_t marks() const { return marks_; }
 
@@ -28,8 +29,9 @@ class MarkScanner {
   struct Form {
     std::string bytes;
     std::string what;
+    bool number;  // a mark of digits alone, as text
   };
-  void AddForm(std::string bytes, std::string what);
+  void AddForm(std::string bytes, std::string what, bool number = false);
 
   static constexpr size_t kKey = 6;
   size_t marks_ = 0;

@@ -74,6 +74,11 @@ TEST(MarkScannerTest, FindsWhatIsPlantedInEveryForm) {
   EXPECT_EQ(planted(noise + "900001002 KWIKSTAAR T"), "");
   EXPECT_EQ(planted(noise + "xKWIKSTAARTx"), "planted: KWIKSTAART as text");
   EXPECT_EQ(planted("900001003"), "planted: 900001003 as text");
+  EXPECT_EQ(planted("a900001003"), "planted: 900001003 as text");
+  EXPECT_EQ(planted("\x09"
+                    "900001003\x12"),
+            "planted: 900001003 as text");
+  EXPECT_EQ(planted("0198f2c4-7d01-7900-8b1c-a900001003b"), "");
   EXPECT_EQ(planted(noise + HexEncode("aKWIKSTAARTb")), "planted: KWIKSTAART as hex");
   EXPECT_EQ(planted(noise + absl::AsciiStrToUpper(HexEncode("aKWIKSTAART"))),
             "planted: KWIKSTAART as hex");
