@@ -122,8 +122,10 @@ void StateFile::Offer(uint64_t size, std::string checkpoint) {
   const MutexLock lock(mutex_);
   if (size <= newest_) return;
   newest_ = size;
+  // One that finds another waiting is taken with it.
+  const bool first = !waiting_;
   waiting_ = std::move(checkpoint);
-  changed_.NotifyAll();
+  if (first) changed_.NotifyAll();
 }
 
 absl::Status StateFile::Flush() {
