@@ -10,11 +10,13 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 
 #include "sluis/base/errors.h"
 #include "sluis/base/mutex.h"
 #include "sluis/base/status_macros.h"
+#include "sluis/base/text.h"
 #include "sluis/store/sqlite_db.h"
 
 namespace sluis::store {
@@ -250,6 +252,44 @@ absl::StatusOr<std::string> RealPath(const std::string& path) {
   return real.string();
 }
 
+// What the writer read last, or wrote, of the small tables that every call reads. Nobody else
+// writes (FileLock), so it is what a query would find; whoever does all the same makes us forget.
+// Of the thread that writes.
+class Remembered {
+ public:
+  static bool Keeps(Table table) { return table == Table::kVersion || table == Table::kCounter; }
+  // Null when it is not known; else the value, or nothing for a key that is not there.
+  [[nodiscard]] const std::optional<std::string>* Find(Table table, std::string_view key) const {
+    const auto found = Of(table).find(ToAbsl(key));
+    return found == Of(table).end() ? nullptr : &found->second;
+  }
+  void Keep(Table table, std::string_view key, std::optional<std::string> value) {
+    auto& values = Of(table);
+    if (values.size() >= kMost) values.clear();
+    values.insert_or_assign(std::string(key), std::move(value));
+  }
+  // `version` is SQLite's data_version: it moves when another connection has written.
+  void Begin(int64_t version) {
+    if (version != version_) Forget();
+    version_ = version;
+  }
+  void Forget() {
+    versions_.clear();
+    counters_.clear();
+  }
+
+ private:
+  static constexpr size_t kMost = 100000;
+  using Values = absl::flat_hash_map<std::string, std::optional<std::string>>;
+  Values& Of(Table table) { return table == Table::kVersion ? versions_ : counters_; }
+  [[nodiscard]] const Values& Of(Table table) const {
+    return table == Table::kVersion ? versions_ : counters_;
+  }
+  int64_t version_ = 0;
+  Values versions_;
+  Values counters_;
+};
+
 class SqliteStore final : public Store {
  public:
   SqliteStore(std::string path, std::unique_ptr<FileLock> file_lock,
@@ -271,6 +311,7 @@ class SqliteStore final : public Store {
   }
 
  private:
+  friend class SqliteTransaction;
   static constexpr size_t kIdleConnections = 8;
   const std::string path_;
   const std::unique_ptr<FileLock> file_lock_;
@@ -278,6 +319,7 @@ class SqliteStore final : public Store {
   CondVar written_;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<SqliteDb> writer_;
+  Remembered remembered_;  // of who is writing
   std::vector<std::unique_ptr<SqliteDb>> idle_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -285,14 +327,21 @@ class SqliteTransaction final : public Transaction {
  public:
   SqliteTransaction(SqliteStore& store, SqliteDb& db) : store_(store), db_(db), reading_(db) {}
   ~SqliteTransaction() override {
-    if (!committed_) static_cast<void>(db_.Run("ROLLBACK"));
+    if (!committed_) {
+      store_.remembered_.Forget();
+      static_cast<void>(db_.Run("ROLLBACK"));
+    }
     store_.EndWriting();
   }
   SqliteTransaction(const SqliteTransaction&) = delete;
   SqliteTransaction& operator=(const SqliteTransaction&) = delete;
 
   absl::StatusOr<std::optional<std::string>> Get(Table table, std::string_view key) override {
-    return reading_.Get(table, key);
+    if (!Remembered::Keeps(table)) return reading_.Get(table, key);
+    if (const auto* const known = store_.remembered_.Find(table, key)) return *known;
+    SLUIS_ASSIGN_OR_RETURN(auto value, reading_.Get(table, key));
+    store_.remembered_.Keep(table, key, value);
+    return value;
   }
   absl::StatusOr<std::vector<Document>> Scan(Table table, std::string_view prefix,
                                              std::string_view after, size_t limit) override {
@@ -401,7 +450,7 @@ class SqliteTransaction final : public Transaction {
   }
   absl::Status BeforeChange(Table table, std::string_view key) {
     if (marked_) {
-      SLUIS_ASSIGN_OR_RETURN(auto before, reading_.Get(table, key));
+      SLUIS_ASSIGN_OR_RETURN(auto before, Get(table, key));
       undo_.push_back({table, std::string(key), std::move(before)});
     }
     return absl::OkStatus();
@@ -409,12 +458,16 @@ class SqliteTransaction final : public Transaction {
   absl::Status PutNow(Table table, std::string_view key, std::string_view value) {
     SLUIS_RETURN_IF_ERROR(Usable());
     SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(SqlOf(table).put));
-    return statement.Bind(1, key).Bind(2, value).Run();
+    SLUIS_RETURN_IF_ERROR(statement.Bind(1, key).Bind(2, value).Run());
+    if (Remembered::Keeps(table)) store_.remembered_.Keep(table, key, std::string(value));
+    return absl::OkStatus();
   }
   absl::Status DeleteNow(Table table, std::string_view key) {
     SLUIS_RETURN_IF_ERROR(Usable());
     SLUIS_ASSIGN_OR_RETURN(auto statement, db_.Prepare(SqlOf(table).erase));
-    return statement.Bind(1, key).Run();
+    SLUIS_RETURN_IF_ERROR(statement.Bind(1, key).Run());
+    if (Remembered::Keeps(table)) store_.remembered_.Keep(table, key, std::nullopt);
+    return absl::OkStatus();
   }
 
   SqliteStore& store_;
@@ -476,7 +529,11 @@ absl::StatusOr<std::unique_ptr<Transaction>> SqliteStore::Begin() {
     EndWriting();
     return begun;
   }
-  return std::make_unique<SqliteTransaction>(*this, *writer_);
+  auto transaction = std::make_unique<SqliteTransaction>(*this, *writer_);
+  SLUIS_ASSIGN_OR_RETURN(auto query, writer_->Prepare("PRAGMA data_version"));
+  SLUIS_ASSIGN_OR_RETURN(const bool row, query.Step());
+  remembered_.Begin(row ? query.Int(0) : 0);
+  return transaction;
 }
 
 absl::StatusOr<std::unique_ptr<Reader>> SqliteStore::Read() {
@@ -527,10 +584,11 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& given)
   SLUIS_ASSIGN_OR_RETURN(auto lock, FileLock::Take(path + ".lock"));
   SLUIS_ASSIGN_OR_RETURN(auto db, SqliteDb::Open(path, SqliteDb::Mode::kReadWrite));
   // WAL with FULL: a commit is on the disk when it returns. secure_delete overwrites what is
-  // deleted.
+  // deleted. The page cache is small: the system has one too, and every commit walks through
+  // ours.
   SLUIS_RETURN_IF_ERROR(db->Execute(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
-      "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;"));
+      "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"));
   SLUIS_RETURN_IF_ERROR(db->Migrate(Migrations()));
   return std::make_unique<SqliteStore>(path, std::move(lock), std::move(db));
 }

@@ -237,6 +237,37 @@ TEST_P(StoreContractTest, RollbackToMarkRestoresWhatWasChangedMoreThanOnce) {
   EXPECT_EQ(*transaction->Get(Table::kPerson, "never"), std::nullopt);
 }
 
+// A store may remember what it wrote in these two: what was undone it must not.
+TEST_P(StoreContractTest, VersionsAndCountersAreWhatWasCommitted) {
+  for (const Table table : {Table::kVersion, Table::kCounter}) {
+    Put(table, "k", "1");
+    {
+      const auto dropped = Begin();
+      EXPECT_THAT(Get(*dropped, "k", table), Optional(std::string("1")));
+      ASSERT_THAT(dropped->Put(table, "k", "2"), IsOk());
+      ASSERT_THAT(dropped->Put(table, "new", "1"), IsOk());
+      EXPECT_THAT(Get(*dropped, "k", table), Optional(std::string("2")));
+    }
+    {
+      const auto undone = Begin();
+      EXPECT_THAT(Get(*undone, "k", table), Optional(std::string("1")));
+      EXPECT_EQ(Get(*undone, "new", table), std::nullopt);
+      ASSERT_THAT(undone->Mark(), IsOk());
+      ASSERT_THAT(undone->Put(table, "k", "3"), IsOk());
+      ASSERT_THAT(undone->Put(table, "new", "1"), IsOk());
+      ASSERT_THAT(undone->RollbackToMark(), IsOk());
+      EXPECT_THAT(Get(*undone, "k", table), Optional(std::string("1")));
+      EXPECT_EQ(Get(*undone, "new", table), std::nullopt);
+      ASSERT_THAT(undone->Commit(), IsOk());
+    }
+    const auto deleting = Begin();
+    ASSERT_THAT(deleting->Delete(table, "k"), IsOk());
+    EXPECT_EQ(Get(*deleting, "k", table), std::nullopt);
+    ASSERT_THAT(deleting->Commit(), IsOk());
+    EXPECT_EQ(Get("k", table), std::nullopt);
+  }
+}
+
 TEST_P(StoreContractTest, AnEntryEndsTheMark) {
   const auto transaction = Begin();
   EXPECT_THAT(transaction->RollbackToMark(), Not(IsOk()));
