@@ -25,6 +25,8 @@ constexpr absl::Duration kLastRetry = absl::Minutes(1);
 // What is this late the broker that was to make it will not make.
 constexpr absl::Duration kOverdue = absl::Minutes(2);
 constexpr size_t kPage = 500;
+// More than the tags and sizes of a value's fields take.
+constexpr size_t kMostHeaders = 32;
 
 std::string PendingKey(uint64_t decision) {
   std::string key(kPending);
@@ -54,17 +56,32 @@ struct Outcome {
 
 std::string EncodeValue(std::string_view field, std::string_view content, std::string_view salt) {
   std::string bytes;
+  // At once: what a string leaves behind when it grows is not wiped.
+  bytes.reserve(field.size() + content.size() + salt.size() + kMostHeaders);
   AppendField(bytes, 1, field);
   AppendField(bytes, 2, content);
   AppendField(bytes, 3, salt);
   return bytes;
 }
 
+// The two fields of a store.v1.SealedValue, as it was written: content is passed on as it is, and
+// what was sealed is what we sealed.
+struct SealedParts {
+  std::string_view salt;
+  std::string_view content;
+};
+bool ReadSealedValue(std::string_view bytes, SealedParts& parts) {
+  return TakeField(bytes, 1, parts.salt) && TakeField(bytes, 2, parts.content) && bytes.empty();
+}
+
 // One call on its way from the decision to the second entry.
 class Delivering : public std::enable_shared_from_this<Delivering> {
  public:
   Delivering(Core& core, std::shared_ptr<AtSource> what, ledger::Committed decision)
-      : core_(core), what_(std::move(what)), decision_(std::move(decision)) {}
+      : core_(core),
+        what_(std::move(what)),
+        decision_(std::move(decision)),
+        decided_(RecordOf(decision_)) {}
   Delivering(const Delivering&) = delete;
   Delivering& operator=(const Delivering&) = delete;
   ~Delivering() {
@@ -81,8 +98,10 @@ class Delivering : public std::enable_shared_from_this<Delivering> {
       if (partij.id() == what_->source_partij) question.oin = partij.oin();
     }
     for (const Delivery& each : what_->deliveries) {
-      if (each.announced != nullptr)
-        question.fields.push_back({each.field, each.field_id, each.announced, each.min_cell});
+      if (each.value->announced != nullptr) {
+        question.fields.push_back(
+            {std::string(each.field), each.field_id, each.value->announced, each.value->min_cell});
+      }
     }
     const auto handle = SourcesPerson();
     const absl::Duration within = TimeFor(core_, *what_->call);
@@ -124,15 +143,15 @@ class Delivering : public std::enable_shared_from_this<Delivering> {
   void Deliver(std::map<std::string, SourceDesk::Told> told) {
     for (const Delivery& each : what_->deliveries) {
       Outcome& out = outcomes_.emplace_back();
-      if (each.announced == nullptr) {
-        auto value = OpenDeposit(core_, what_->value_owner, each);
+      if (each.value->announced == nullptr) {
+        auto value = OpenDeposit(core_, what_->view.value_owner(), each);
         out.outcome = value.ok() ? DeliveryOutcome::DELIVERED : DeliveryOutcome::VALUE_UNREADABLE;
         if (!value.ok()) continue;
-        out.commitment = each.commitment;
+        out.commitment = each.value->commitment;
         out.value = *std::move(value);
         continue;
       }
-      SourceDesk::Told& said = told[each.field];
+      SourceDesk::Told& said = told[std::string(each.field)];
       out.outcome = said.outcome;
       out.ground = said.ground;
       if (said.outcome != DeliveryOutcome::DELIVERED) continue;
@@ -176,15 +195,14 @@ class Delivering : public std::enable_shared_from_this<Delivering> {
     ledger::Draft draft =
         NewDraft(*what_->call, core_.Active(), EventKind::NOT_DELIVERED, decision_.draft.request);
     log::v1::Record& record = *draft.record;
-    const log::v1::Record& decided = *decision_.draft.record;
-    record.set_acting_hat(decided.acting_hat());
-    record.set_professional(decided.professional());
-    record.set_casus_id(decided.casus_id());
-    record.set_pseudonym(decided.pseudonym());
+    record.set_acting_hat(decided_.acting_hat());
+    record.set_professional(decided_.professional());
+    record.set_casus_id(decided_.casus_id());
+    record.set_pseudonym(decided_.pseudonym());
     record.set_decided_in(index + 1);
     if (still.decision) *record.mutable_decision() = *std::move(still.decision);
     for (size_t i = 0; i < outcomes_.size(); ++i) {
-      const std::string& field = what_->deliveries[i].field;
+      const std::string field(what_->deliveries[i].field);
       Outcome& outcome = outcomes_[i];
       if (!still.fields.contains(field)) {
         Wipe(outcome.value);
@@ -262,6 +280,7 @@ class Delivering : public std::enable_shared_from_this<Delivering> {
   Core& core_;
   const std::shared_ptr<AtSource> what_;
   const ledger::Committed decision_;
+  const log::v1::Record decided_;  // the record of the decision
   Timer::Id watch_;
   std::vector<Outcome> outcomes_;  // one for each of what_->deliveries
 };
@@ -373,33 +392,45 @@ void Delivering::Watch() {
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> OpenDeposits(Core& core, const Uuid& owner,
-                                                      const std::vector<Delivery>& deliveries) {
+absl::Status AppendDeposits(Core& core, const Uuid& owner, const std::vector<Delivery>& deliveries,
+                            int number, std::string& out) {
   std::vector<vault::Vault::Sealed> sealed;
   sealed.reserve(deliveries.size());
-  for (const Delivery& delivery : deliveries)
-    sealed.push_back({state::ValueUse(delivery.deposit), delivery.sealed_value});
+  size_t most = out.size();
+  for (const Delivery& delivery : deliveries) {
+    sealed.push_back({state::ValueUse(delivery.value->deposit), delivery.value->sealed_value});
+    most += delivery.field.size() + delivery.value->sealed_value.size() + 2 * kMostHeaders;
+  }
+  out.reserve(most);
   SLUIS_ASSIGN_OR_RETURN(std::vector<std::string> values,
                          core.options.vault->OpenAll(owner, sealed));
-  bool parsed = true;
+  bool read = true;
   for (size_t i = 0; i < values.size(); ++i) {
-    store::v1::SealedValue inner;
-    parsed = inner.ParseFromString(values[i]) && parsed;
+    SealedParts parts;
+    read = read && ReadSealedValue(values[i], parts);
+    if (read) {
+      std::string value = EncodeValue(deliveries[i].field, parts.content, parts.salt);
+      AppendField(out, number, value);
+      Wipe(value);
+    }
     Wipe(values[i]);
-    v1::DeliveredValue value;
-    value.set_field(deliveries[i].field);
-    value.mutable_content()->Swap(inner.mutable_content());
-    value.set_salt(inner.salt());
-    values[i] = wire::Canonical(value);
   }
-  if (parsed) return values;
-  for (std::string& value : values) Wipe(value);
+  if (read) return absl::OkStatus();
+  Wipe(out);
   return DataLoss("SEAL_BROKEN", "a sealed value cannot be read");
 }
 
 absl::StatusOr<std::string> OpenDeposit(Core& core, const Uuid& owner, const Delivery& delivery) {
-  SLUIS_ASSIGN_OR_RETURN(std::vector<std::string> values, OpenDeposits(core, owner, {delivery}));
-  return std::move(values.front());
+  SLUIS_ASSIGN_OR_RETURN(std::string bytes,
+                         core.options.vault->Open(owner, state::ValueUse(delivery.value->deposit),
+                                                  delivery.value->sealed_value));
+  SealedParts parts;
+  std::string value;
+  const bool read = ReadSealedValue(bytes, parts);
+  if (read) value = EncodeValue(delivery.field, parts.content, parts.salt);
+  Wipe(bytes);
+  if (!read) return DataLoss("SEAL_BROKEN", "a sealed value cannot be read");
+  return value;
 }
 
 absl::Status ExpectDelivery(Core& core, store::Transaction& transaction, uint64_t decision,
@@ -407,7 +438,7 @@ absl::Status ExpectDelivery(Core& core, store::Transaction& transaction, uint64_
   store::v1::PendingDelivery pending;
   const absl::Duration within = std::max(TimeFor(core, call), absl::ZeroDuration());
   pending.set_due(absl::ToUnixMicros(absl::Now() + within + Grace(core)));
-  for (const Delivery& delivery : deliveries) pending.add_fields(delivery.field);
+  for (const Delivery& delivery : deliveries) pending.add_fields(std::string(delivery.field));
   return transaction.Put(store::Table::kJob, PendingKey(decision), wire::Canonical(pending));
 }
 

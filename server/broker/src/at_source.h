@@ -5,10 +5,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core.h"
 
+#include "sluis/facts/facts_reader.h"
 #include "sluis/policy/policy.h"
 #include "sluis/v1/value.pb.h"
 
@@ -16,27 +18,25 @@
 // record what came of it. Internal to the room.
 namespace sluis::broker {
 
-// A value that a decision releases: opened, or asked for, after the commit, and not before.
+// A value that a decision releases: opened, or asked for, after the commit, and not before. Points
+// into the view and the policy that it was decided on.
 struct Delivery {
-  std::string field;
+  std::string_view field;
   policy::FieldId field_id;
-  Uuid deposit;
-  std::string sealed_value;
-  std::string commitment;
-  std::shared_ptr<const v1::ValueContent> announced;  // null for a deposit
-  int min_cell = 0;
+  const facts::DepositedValue* value = nullptr;
 };
 
 // One delivered value, as it goes over the wire. SEAL_BROKEN and the errors of the vault.
 absl::StatusOr<std::string> OpenDeposit(Core& core, const Uuid& owner, const Delivery& delivery);
-// Those of several deliveries of one owner, in their order; all or none.
-absl::StatusOr<std::vector<std::string>> OpenDeposits(Core& core, const Uuid& owner,
-                                                      const std::vector<Delivery>& deliveries);
+// Appends those of several deliveries of one owner, in their order, as fields `number` of a
+// message. On an error none of them is in `out`, which may be wiped.
+absl::Status AppendDeposits(Core& core, const Uuid& owner, const std::vector<Delivery>& deliveries,
+                            int number, std::string& out);
 
 // Whether a decision still holds at its delivery.
 struct StillReleased {
   // Of the fields that are delivered, those that are released as they were.
-  std::set<std::string> fields;
+  std::set<std::string, std::less<>> fields;
   // Given where it was decided again.
   std::optional<log::v1::Decision> decision;
 };
@@ -51,7 +51,7 @@ struct AtSource {
   std::string purpose;
   std::string recipient_hat;
   ActivePolicy active;
-  Uuid value_owner;
+  facts::View view;
   // What is delivered, in the order asked.
   std::vector<Delivery> deliveries;
   // Of a repeat.

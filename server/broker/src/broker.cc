@@ -15,6 +15,7 @@
 #include "source_desk.h"
 
 #include "sluis/base/bytes.h"
+#include "sluis/base/check.h"
 #include "sluis/wire/status.h"
 
 namespace sluis::broker {
@@ -326,7 +327,7 @@ void Core::Submit(const CallPtr& call, Apply apply, Finish finish, TakeOver take
 }
 
 void Core::RecordNotDelivered(const CallPtr& call, const ledger::Committed& decision) {
-  const log::v1::Record& decided = *decision.draft.record;
+  const log::v1::Record decided = RecordOf(decision);
   auto record = std::make_shared<log::v1::Record>();
   record->set_acting_hat(decided.acting_hat());
   record->set_professional(decided.professional());
@@ -364,6 +365,13 @@ ledger::Draft NewDraft(const CallState& call, const ActivePolicy& active, EventK
   return draft;
 }
 
+log::v1::Record RecordOf(const ledger::Committed& committed) {
+  log::v1::Record record;
+  // We wrote it just now.
+  SLUIS_CHECK(record.ParseFromString(committed.record));
+  return record;
+}
+
 void SetError(ledger::Draft& draft, absl::Status why) {
   draft.record->set_error_reason(ReasonOf(why));
   const auto metadata = MetadataOf(why);
@@ -379,15 +387,35 @@ audit::Digest RequestHash(std::string_view method, google::protobuf::Message& re
   return audit::HashRequest(absl::StrCat(ToAbsl(method), "\n", wire::Canonical(request)));
 }
 
-void AppendField(std::string& out, int number, std::string_view bytes) {
+namespace {
+
+uint32_t FieldTag(int number) {
   constexpr uint32_t kLengthDelimited = 2;
+  return (static_cast<uint32_t>(number) << 3) | kLengthDelimited;
+}
+
+}  // namespace
+
+void AppendField(std::string& out, int number, std::string_view bytes) {
   uint8_t header[20];
-  uint8_t* end = google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(
-      (static_cast<uint32_t>(number) << 3) | kLengthDelimited, header);
+  uint8_t* end =
+      google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(FieldTag(number), header);
   end = google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(
       static_cast<uint32_t>(bytes.size()), end);
   out.append(reinterpret_cast<const char*>(header), static_cast<size_t>(end - header));
   out.append(bytes);
+}
+
+bool TakeField(std::string_view& message, int number, std::string_view& bytes) {
+  google::protobuf::io::CodedInputStream in(AsBytes(message).data(),
+                                            static_cast<int>(message.size()));
+  uint32_t size = 0;
+  if (in.ReadTag() != FieldTag(number) || !in.ReadVarint32(&size)) return false;
+  const auto begin = static_cast<size_t>(in.CurrentPosition());
+  if (size > message.size() - begin) return false;
+  bytes = message.substr(begin, size);
+  message.remove_prefix(begin + size);
+  return true;
 }
 
 // A number as protobuf writes it: not at all when it is 0.
@@ -624,7 +652,7 @@ absl::StatusOr<ledger::Draft> Attempt(Core& core, CommandRun& run, store::Transa
   };
   auto earlier = FindEarlier(core, transaction, run.key, run.repeat);
   if (!earlier.ok()) return refuse(earlier.status());
-  if (*earlier) draft.record->set_repeats((*earlier)->index + 1);
+  if (*earlier) draft.repeats = (*earlier)->index + 1;
   if (*earlier && run.repeat == Repeat::kFirstAnswer) {
     draft.kind = EventKind::CALL_REPEATED;
     SLUIS_RETURN_IF_ERROR(SetAnswer(core, run.key.id, std::move((*earlier)->answer), draft));

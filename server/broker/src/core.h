@@ -103,6 +103,8 @@ struct Core {
 // A draft with caller, policy and request hash filled in.
 ledger::Draft NewDraft(const CallState& call, const ActivePolicy& active, EventKind::Id kind,
                        const audit::Digest& request);
+// The record of an entry that was made.
+log::v1::Record RecordOf(const ledger::Committed& committed);
 // Ends a draft with an error: its reason and the element at fault go into the record.
 void SetError(ledger::Draft& draft, absl::Status why);
 // The hash of a request as it stands in its entry: method and canonical form, without
@@ -111,6 +113,8 @@ audit::Digest RequestHash(std::string_view method, google::protobuf::Message& re
 
 // Appends a length-delimited field, as protobuf writes it.
 void AppendField(std::string& out, int number, std::string_view bytes);
+// Takes a length-delimited field off the front of a message; false when there is another thing.
+bool TakeField(std::string_view& message, int number, std::string_view& bytes);
 std::string EncodeReceipt(const audit::Receipt& receipt);
 
 // True for an error that says something about the call; false for one about us.

@@ -5,6 +5,7 @@
 #include "core.h"
 #include "inbox.h"
 
+#include "sluis/base/check.h"
 #include "sluis/crypto/crypto.h"
 #include "sluis/policy/engine.h"
 #include "sluis/policy/record.h"
@@ -28,16 +29,17 @@ struct Prepared {
   absl::Time until;
   CivilDate today;
   ledger::Draft draft;
-  Uuid value_owner;
-  std::vector<Delivery> deliveries;
+  std::vector<Delivery> deliveries;  // of the view
   // The source keeps one of the deliveries: all wait for a second entry (at_source.h).
   bool at_source = false;
+  // A field waits for the decision of a professional of the source.
+  bool waits_for_decision = false;
 };
 
-// One call on its way.
+// One call on its way. The message is not kept, but read again from the call's body where that is
+// needed after the decision, which is seldom (MessageOf).
 struct FieldsCall {
   CallPtr call;
-  v1::RequestFieldsRequest message;
   RequestKey key;
   ActivePolicy active;  // under which `request` was interned
   policy::Request request;
@@ -99,9 +101,17 @@ policy::v1::DecisionRequest ToDecisionRequest(const v1::RequestFieldsRequest& me
   return out;
 }
 
-absl::Status Intern(FieldsCall& fields, ActivePolicy active) {
+// The message of a call whose body was read before.
+v1::RequestFieldsRequest MessageOf(const FieldsCall& fields) {
+  v1::RequestFieldsRequest message;
+  SLUIS_CHECK(message.ParseFromString(fields.call->body));
+  return message;
+}
+
+absl::Status Intern(FieldsCall& fields, const v1::RequestFieldsRequest& message,
+                    ActivePolicy active) {
   const policy::Malformation malformation = policy::InternRequest(
-      *active.policy, ToDecisionRequest(fields.message, fields.call->partij), fields.request);
+      *active.policy, ToDecisionRequest(message, fields.call->partij), fields.request);
   switch (malformation.kind) {
     case policy::Malformation::Kind::kMalformed:
       return Malformed(malformation.element, malformation.message);
@@ -119,11 +129,12 @@ absl::Status Intern(FieldsCall& fields, ActivePolicy active) {
 
 // Texts are sealed with the key of the person, or of the casus where there is no person; where the
 // caller named one that it was not given there is no key, and they are not kept.
-absl::Status KeepTexts(Core& core, const FieldsCall& fields, const facts::View& view,
+absl::Status KeepTexts(Core& core, const FieldsCall& fields,
+                       const v1::RequestFieldsRequest& message, const facts::View& view,
                        ledger::Draft& draft) {
   store::v1::Texts texts;
-  for (const v1::AskedField& asked : fields.message.fields()) texts.add_texts(asked.motivation());
-  texts.add_texts(fields.message.wvggz_ernstig_nadeel());
+  for (const v1::AskedField& asked : message.fields()) texts.add_texts(asked.motivation());
+  texts.add_texts(message.wvggz_ernstig_nadeel());
   const audit::Digest hash = audit::CommitTexts(fields.texts_salt, wire::Canonical(texts));
   texts.set_salt(std::string(fields.texts_salt.bytes()));
   draft.record->set_texts_hash(std::string(hash.bytes()));
@@ -147,6 +158,7 @@ bool NobodyActs(const policy::Policy& policy, const policy::Request& request,
 }
 
 v1::RequestFieldsAnswer MakeAnswer(Core& core, const FieldsCall& fields,
+                                   const v1::RequestFieldsRequest& message,
                                    const policy::Decision& decision,
                                    const log::v1::Decision& recorded, Prepared& prepared) {
   const policy::Policy& policy = *fields.active.policy;
@@ -154,12 +166,12 @@ v1::RequestFieldsAnswer MakeAnswer(Core& core, const FieldsCall& fields,
   answer.set_convenant_version(policy.convenant_version());
   answer.set_statute_version(policy.statute_version());
   answer.set_policy_hash(fields.active.hash);
-  answer.set_validate_only(fields.message.validate_only());
+  answer.set_validate_only(message.validate_only());
   const auto value_of = [&](const policy::FieldDecision& decided) {
     const bool held = decided.outcome == Outcome::kRelease && decided.value_held;
     return held ? prepared.view.ValueOf(fields.request.source, decided.field) : nullptr;
   };
-  for (uint16_t i = 0; i < decision.count && !fields.message.validate_only(); ++i) {
+  for (uint16_t i = 0; i < decision.count && !message.validate_only(); ++i) {
     const facts::DepositedValue* value = value_of(decision.fields[i]);
     if (value != nullptr && value->announced != nullptr) prepared.at_source = true;
   }
@@ -175,20 +187,18 @@ v1::RequestFieldsAnswer MakeAnswer(Core& core, const FieldsCall& fields,
     if (decided.row.valid()) out.set_article(policy.CitationOf(decided.row));
     *out.mutable_obligations() = record.obligations();
     *out.mutable_missing() = record.missing();
-    if (!fields.message.language().empty()) {
+    if (!message.language().empty()) {
       const auto language =
-          fields.message.language() == "nl" ? policy::Language::kDutch : policy::Language::kEnglish;
+          message.language() == "nl" ? policy::Language::kDutch : policy::Language::kEnglish;
       out.set_text(core.options.texts->Explain(decided, language, policy, fields.request));
     }
-    if (decided.outcome != Outcome::kRelease || fields.message.validate_only()) continue;
+    if (decided.outcome != Outcome::kRelease || message.validate_only()) continue;
     const facts::DepositedValue* value = value_of(decided);
     if (value == nullptr) {
       out.set_value_state(v1::VALUE_STATE_NONE_HELD);
       continue;
     }
-    prepared.deliveries.push_back({record.field(), decided.field, value->deposit,
-                                   value->sealed_value, value->commitment, value->announced,
-                                   value->min_cell});
+    prepared.deliveries.push_back({policy.NameOf(decided.field), decided.field, value});
     if (prepared.at_source) {
       out.set_value_state(v1::VALUE_STATE_AT_DELIVERY);
       continue;
@@ -200,6 +210,7 @@ v1::RequestFieldsAnswer MakeAnswer(Core& core, const FieldsCall& fields,
 }
 
 absl::StatusOr<std::unique_ptr<Prepared>> Prepare(Core& core, const FieldsCall& fields,
+                                                  const v1::RequestFieldsRequest& message,
                                                   facts::View view) {
   // Large, and not needed once it is written down.
   thread_local policy::Decision decision;
@@ -209,41 +220,46 @@ absl::StatusOr<std::unique_ptr<Prepared>> Prepare(Core& core, const FieldsCall& 
   prepared->from = view.facts().now;
   prepared->today = view.facts().today;
   prepared->until = policy::NextChange(policy, view.facts());
-  prepared->value_owner = view.value_owner();
   policy::Decide(policy, fields.request, view.facts(), decision);
 
   prepared->draft =
       NewDraft(*fields.call, fields.active,
-               fields.message.validate_only() ? EventKind::DRY_RUN : EventKind::FIELDS_REQUESTED,
+               message.validate_only() ? EventKind::DRY_RUN : EventKind::FIELDS_REQUESTED,
                fields.key.content);
   ledger::Draft& draft = prepared->draft;
   log::v1::Record& record = *draft.record;
-  record.set_acting_hat(fields.message.acting_hat());
-  record.set_professional(fields.message.professional());
+  record.set_acting_hat(message.acting_hat());
+  record.set_professional(message.professional());
   record.set_casus_id(std::string(fields.casus.bytes()));
   if (fields.query.with_person && !fields.query.person.is_nil()) {
     SLUIS_ASSIGN_OR_RETURN(*record.mutable_pseudonym(),
                            core.options.vault->Pseudonym(fields.query.person));
   }
-  policy::WriteDecision(policy, fields.request, decision, fields.message.validate_only(),
+  policy::WriteDecision(policy, fields.request, decision, message.validate_only(),
                         *record.mutable_decision());
-  draft.source = fields.message.source().partij();
-  SLUIS_RETURN_IF_ERROR(KeepTexts(core, fields, view, draft));
+  draft.source = message.source().partij();
+  SLUIS_RETURN_IF_ERROR(KeepTexts(core, fields, message, view, draft));
   prepared->view = std::move(view);
   if (NobodyActs(policy, fields.request, decision)) {
     draft.error = NotAuthorised(
         "the caller does not hold this hat, or the professional is not on record in it");
     record.set_error_reason(ReasonOf(draft.error));
+    draft.WriteRecord();
     return prepared;
   }
+  prepared->waits_for_decision = std::any_of(
+      decision.fields.begin(), decision.fields.begin() + decision.count,
+      [](const policy::FieldDecision& each) { return each.outcome == Outcome::kNeedsDecision; });
   const v1::RequestFieldsAnswer answer =
-      MakeAnswer(core, fields, decision, record.decision(), *prepared);
+      MakeAnswer(core, fields, message, decision, record.decision(), *prepared);
   SLUIS_RETURN_IF_ERROR(SetAnswer(core, fields.key.id, wire::Canonical(answer), draft));
+  draft.WriteRecord();
   return prepared;
 }
 
 // Reads who and what is meant, and decides, as `reader` sees it.
 absl::StatusOr<std::unique_ptr<Prepared>> LoadAndPrepare(Core& core, FieldsCall& fields,
+                                                         const v1::RequestFieldsRequest& message,
                                                          store::Reader& reader, absl::Time now,
                                                          CivilDate today) {
   if (fields.query.with_person) {
@@ -253,7 +269,7 @@ absl::StatusOr<std::unique_ptr<Prepared>> LoadAndPrepare(Core& core, FieldsCall&
   }
   SLUIS_ASSIGN_OR_RETURN(facts::View view, core.options.facts->Load(reader, fields.active.policy,
                                                                     fields.query, now, today));
-  return Prepare(core, fields, std::move(view));
+  return Prepare(core, fields, message, std::move(view));
 }
 
 // ---- Commit ----
@@ -279,7 +295,7 @@ absl::Status KeepReleasedBefore(const std::string& earlier, std::vector<Delivery
   v1::RequestFieldsAnswer answer;
   if (!answer.ParseFromString(earlier))
     return DataLoss("STORE_SYNC_FAILED", "a stored answer cannot be read");
-  std::set<std::string> released;
+  std::set<std::string, std::less<>> released;
   for (const v1::FieldAnswer& field : answer.fields()) {
     if (field.outcome() == policy::v1::FieldOutcome::RELEASE) released.insert(field.field());
   }
@@ -305,28 +321,31 @@ absl::StatusOr<ledger::Draft> Commit(Core& core, FieldsCall& fields,
   }
   SLUIS_ASSIGN_OR_RETURN(const bool holds, StillHolds(core, fields, transaction, active, moment));
   if (!holds) {
+    const v1::RequestFieldsRequest message = MessageOf(fields);
     if (fields.active.policy != active.policy) {
       // A name that the new policy no longer has.
-      if (absl::Status interned = Intern(fields, active); !interned.ok())
+      if (absl::Status interned = Intern(fields, message, active); !interned.ok())
         return refuse(std::move(interned));
       fields.query.with_person = active.policy->HasPersons(fields.request.tafel);
     }
-    SLUIS_ASSIGN_OR_RETURN(fields.prepared,
-                           LoadAndPrepare(core, fields, transaction, moment.now, moment.today));
+    SLUIS_ASSIGN_OR_RETURN(fields.prepared, LoadAndPrepare(core, fields, message, transaction,
+                                                           moment.now, moment.today));
     fields.decided_again = true;
   }
   ledger::Draft draft = std::move(fields.prepared->draft);
   if (*earlier) {
-    draft.record->set_repeats((*earlier)->index + 1);
+    draft.repeats = (*earlier)->index + 1;
     fields.earlier = *std::move(earlier);
     SLUIS_RETURN_IF_ERROR(KeepReleasedBefore(fields.earlier->answer, fields.prepared->deliveries));
   } else if (draft.error.ok()) {
     SLUIS_RETURN_IF_ERROR(RememberRequest(transaction, fields.key, moment.index));
   }
-  if (draft.error.ok() && draft.kind == EventKind::FIELDS_REQUESTED &&
+  if (fields.prepared->waits_for_decision && draft.kind == EventKind::FIELDS_REQUESTED &&
       !fields.query.person.is_nil()) {
-    SLUIS_RETURN_IF_ERROR(AskDecisions(core, transaction, moment, fields.query.person,
-                                       fields.message, *draft.record));
+    log::v1::Record record;
+    SLUIS_CHECK(record.ParseFromString(draft.written->bytes));
+    SLUIS_RETURN_IF_ERROR(
+        AskDecisions(core, transaction, moment, fields.query.person, MessageOf(fields), record));
   }
   if (fields.prepared->at_source && !fields.prepared->deliveries.empty()) {
     SLUIS_RETURN_IF_ERROR(
@@ -337,23 +356,14 @@ absl::StatusOr<ledger::Draft> Commit(Core& core, FieldsCall& fields,
 
 // ---- Deliver ----
 
-absl::StatusOr<std::string> OpenValues(Core& core, const Prepared& prepared) {
-  std::string out;
-  SLUIS_ASSIGN_OR_RETURN(std::vector<std::string> values,
-                         OpenDeposits(core, prepared.value_owner, prepared.deliveries));
-  for (std::string& bytes : values) {
-    AppendField(out, 2, bytes);
-    Wipe(bytes);
-  }
-  return out;
-}
-
 // The response's fields besides answer and receipt: values, and the first answer of a repeat.
 absl::StatusOr<std::string> Finish(Core& core, const FieldsCall& fields,
                                    const ledger::Committed& committed) {
   if (fields.decided_again)
     core.options.facts->Keep(fields.query, fields.handle, fields.prepared->view);
-  SLUIS_ASSIGN_OR_RETURN(std::string out, OpenValues(core, *fields.prepared));
+  std::string out;
+  SLUIS_RETURN_IF_ERROR(AppendDeposits(core, fields.prepared->view.value_owner(),
+                                       fields.prepared->deliveries, 2, out));
   if (!fields.earlier) return out;
   audit::Receipt receipt;
   receipt.leaf = fields.earlier->leaf;
@@ -387,17 +397,20 @@ absl::StatusOr<StillReleased> Recheck(Core& core, FieldsCall& fields,
   SLUIS_ASSIGN_OR_RETURN(const bool holds, StillHolds(core, fields, transaction, active, moment));
   const std::vector<Delivery>& deliveries = fields.prepared->deliveries;
   if (holds) {
-    for (const Delivery& delivery : deliveries) still.fields.insert(delivery.field);
+    for (const Delivery& delivery : deliveries) still.fields.emplace(delivery.field);
     return still;
   }
+  const v1::RequestFieldsRequest message = MessageOf(fields);
   if (fields.active.policy != active.policy) {
     // Under a policy that no longer has these names nothing is released.
-    if (!Intern(fields, active).ok()) return still;
+    if (!Intern(fields, message, active).ok()) return still;
     fields.query.with_person = active.policy->HasPersons(fields.request.tafel);
   }
-  SLUIS_ASSIGN_OR_RETURN(const auto now,
-                         LoadAndPrepare(core, fields, transaction, moment.now, moment.today));
-  const log::v1::Decision& decision = now->draft.record->decision();
+  SLUIS_ASSIGN_OR_RETURN(
+      const auto now, LoadAndPrepare(core, fields, message, transaction, moment.now, moment.today));
+  log::v1::Record record;
+  SLUIS_CHECK(record.ParseFromString(now->draft.written->bytes));
+  const log::v1::Decision& decision = record.decision();
   if (now->draft.error.ok()) {
     for (int i = 0; i < decision.fields_size() && i < before.fields_size(); ++i) {
       if (!IsAsBefore(decision.fields(i), before.fields(i))) continue;
@@ -412,8 +425,8 @@ absl::StatusOr<StillReleased> Recheck(Core& core, FieldsCall& fields,
       const Delivery* const again = in(now->deliveries);
       // Another deposit has another value, or another date to decide on; one that was corrected has
       // another commitment.
-      if (then != nullptr && again != nullptr && then->deposit == again->deposit &&
-          then->commitment == again->commitment)
+      if (then != nullptr && again != nullptr && then->value->deposit == again->value->deposit &&
+          then->value->commitment == again->value->commitment)
         still.fields.insert(field);
     }
   }
@@ -432,15 +445,16 @@ bool TakeToSource(Core& core, const std::shared_ptr<FieldsCall>& fields,
   what->request_id = fields->key.id;
   what->casus = fields->casus;
   if (fields->query.with_person) what->person = fields->query.person;
-  what->source_partij = fields->message.source().partij();
-  what->source_hat = fields->message.source().hat();
-  what->purpose = fields->message.purpose();
-  what->recipient_hat = fields->message.acting_hat();
-  what->active = fields->active;
-  what->value_owner = prepared.value_owner;
+  const v1::RequestFieldsRequest message = MessageOf(*fields);
+  what->source_partij = message.source().partij();
+  what->source_hat = message.source().hat();
+  what->purpose = message.purpose();
+  what->recipient_hat = message.acting_hat();
+  what->active = prepared.active;
+  what->view = prepared.view;
   what->deliveries = prepared.deliveries;
   what->earlier = fields->earlier;
-  what->recheck = [&core, fields, before = committed.draft.record->decision()](
+  what->recheck = [&core, fields, before = RecordOf(committed).decision()](
                       store::Transaction& transaction, const ledger::Moment& moment) {
     return Recheck(core, *fields, before, transaction, moment);
   };
@@ -464,7 +478,8 @@ void SubmitFields(Core& core, std::shared_ptr<FieldsCall> fields) {
 }
 
 // Decides on what is in memory, if everything is; true when it did.
-bool TryInMemory(Core& core, FieldsCall& fields, absl::Time now, CivilDate today) {
+bool TryInMemory(Core& core, FieldsCall& fields, const v1::RequestFieldsRequest& message,
+                 absl::Time now, CivilDate today) {
   if (fields.query.with_person) {
     const auto person = core.options.facts->PeekPerson(fields.call->partij, fields.handle);
     if (!person) return false;
@@ -475,7 +490,7 @@ bool TryInMemory(Core& core, FieldsCall& fields, absl::Time now, CivilDate today
     return false;
   auto view = core.options.facts->Peek(fields.active.policy, fields.query, now, today);
   if (!view) return false;
-  auto prepared = Prepare(core, fields, *std::move(view));
+  auto prepared = Prepare(core, fields, message, *std::move(view));
   // What failed here is tried again where it may wait for a disk.
   if (!prepared.ok()) return false;
   fields.prepared = *std::move(prepared);
@@ -497,44 +512,33 @@ void RequestFields(Core& core, const CallPtr& call) {
   if (!random.ok()) return call->done(random.status());
   const auto salt = audit::Salt::FromBytes(*random);
   if (!salt.ok()) return call->done(salt.status());
-  auto fields = std::make_shared<FieldsCall>(FieldsCall{call,
-                                                        std::move(message),
-                                                        *std::move(key),
-                                                        {},
-                                                        {},
-                                                        {},
-                                                        {},
-                                                        {},
-                                                        *salt,
-                                                        nullptr,
-                                                        false,
-                                                        std::nullopt});
-  if (absl::Status form = CheckForm(fields->message); !form.ok())
-    return core.Reject(call, std::move(form));
-  if (absl::Status interned = Intern(*fields, core.Active()); !interned.ok())
+  auto fields = std::make_shared<FieldsCall>(
+      FieldsCall{call, *std::move(key), {}, {}, {}, {}, {}, *salt, nullptr, false, std::nullopt});
+  if (absl::Status form = CheckForm(message); !form.ok()) return core.Reject(call, std::move(form));
+  if (absl::Status interned = Intern(*fields, message, core.Active()); !interned.ok())
     return core.Reject(call, std::move(interned));
-  const auto casus = intake::CheckId("casus_id", fields->message.casus_id());
+  const auto casus = intake::CheckId("casus_id", message.casus_id());
   if (!casus.ok()) return core.Reject(call, casus.status());
   fields->casus = *casus;
   facts::Query& query = fields->query;
   query.with_person = fields->active.policy->HasPersons(fields->request.tafel);
   if (query.with_person) {
-    const auto handle = intake::CheckId("person_id", fields->message.person_id());
+    const auto handle = intake::CheckId("person_id", message.person_id());
     if (!handle.ok()) return core.Reject(call, handle.status());
     fields->handle = *handle;
   }
   query.casus = fields->casus;
   query.acting_partij = call->partij;
-  query.professional = fields->message.professional();
-  query.source_partij = fields->message.source().partij();
+  query.professional = message.professional();
+  query.source_partij = message.source().partij();
 
   const absl::Time now = core.options.clock->Now();
   const CivilDate today = facts::LocalDate(now);
-  if (TryInMemory(core, *fields, now, today)) return SubmitFields(core, std::move(fields));
+  if (TryInMemory(core, *fields, message, now, today)) return SubmitFields(core, std::move(fields));
   core.Post([&core, fields, now, today] {
     const auto reader = core.options.store->Read();
     if (!reader.ok()) return fields->call->done(reader.status());
-    auto prepared = LoadAndPrepare(core, *fields, **reader, now, today);
+    auto prepared = LoadAndPrepare(core, *fields, MessageOf(*fields), **reader, now, today);
     if (!prepared.ok()) return fields->call->done(prepared.status());
     fields->prepared = *std::move(prepared);
     core.options.facts->Keep(fields->query, fields->handle, fields->prepared->view);

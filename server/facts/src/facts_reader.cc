@@ -152,7 +152,9 @@ int LocalHour(absl::Time time) { return absl::ToCivilHour(time, Zone()).hour(); 
 struct View::SubjectPart {
   std::shared_ptr<const Policy> policy;
   CivilDate today;
+  std::string casus_key;
   uint64_t casus_version = 0;
+  std::string person_key;  // empty at a tafel without persons
   uint64_t person_version = 0;
   bool casus_known = false;
   bool in_casus = false;
@@ -166,6 +168,7 @@ struct View::SubjectPart {
 struct View::PartijPart {
   std::shared_ptr<const Policy> policy;
   CivilDate today;
+  std::string key;
   uint64_t version = 0;
   std::vector<policy::BesluitFact> wpg20;
   policy::v1::Facts professionals;
@@ -207,11 +210,13 @@ View FactsReader::Compose(const Policy& policy, const Query& query, absl::Time n
   view.facts_.wpg20 = &source->wpg20;
   view.facts_.professional = policy::InternProfessional(policy, acting->professionals,
                                                         query.acting_partij, query.professional);
-  view.versions_.emplace_back(CasusKey(query.casus), subject->casus_version);
-  if (query.with_person)
-    view.versions_.emplace_back(PersonKey(query.person), subject->person_version);
-  view.versions_.emplace_back(PartijKey(query.source_partij), source->version);
-  view.versions_.emplace_back(PartijKey(query.acting_partij), acting->version);
+  const auto add = [&view](std::string_view key, uint64_t version) {
+    view.versions_[view.count_++] = {key, version};
+  };
+  add(subject->casus_key, subject->casus_version);
+  if (query.with_person) add(subject->person_key, subject->person_version);
+  add(source->key, source->version);
+  if (acting != source) add(acting->key, acting->version);
   view.value_owner_ = query.with_person ? query.person : query.casus;
   view.subject_ = std::move(subject);
   view.source_ = std::move(source);
@@ -301,10 +306,13 @@ absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubjec
   if (query.with_person && !query.person.is_nil()) {
     SLUIS_ASSIGN_OR_RETURN(person_readable, vault_.HasKey(query.person));
   }
-  SLUIS_ASSIGN_OR_RETURN(const uint64_t casus_version, state.Version(CasusKey(query.casus)));
+  std::string casus_key = CasusKey(query.casus);
+  SLUIS_ASSIGN_OR_RETURN(const uint64_t casus_version, state.Version(casus_key));
+  std::string person_key;
   uint64_t person_version = 0;
   if (query.with_person) {
-    SLUIS_ASSIGN_OR_RETURN(person_version, state.Version(PersonKey(query.person)));
+    person_key = PersonKey(query.person);
+    SLUIS_ASSIGN_OR_RETURN(person_version, state.Version(person_key));
   }
   if (casus_readable && (person_readable || !query.with_person)) {
     const MutexLock lock(cache_->mutex);
@@ -318,7 +326,9 @@ absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubjec
   auto part = std::make_shared<View::SubjectPart>();
   part->policy = policy;
   part->today = today;
+  part->casus_key = std::move(casus_key);
   part->casus_version = casus_version;
+  part->person_key = std::move(person_key);
   part->person_version = person_version;
   std::optional<store::v1::Casus> casus;
   if (casus_readable) {
@@ -419,7 +429,8 @@ absl::StatusOr<std::shared_ptr<const View::SubjectPart>> FactsReader::LoadSubjec
 absl::StatusOr<std::shared_ptr<const View::PartijPart>> FactsReader::LoadPartij(
     state::StateReader& state, const std::shared_ptr<const Policy>& policy, std::string_view partij,
     CivilDate today) {
-  SLUIS_ASSIGN_OR_RETURN(const uint64_t version, state.Version(PartijKey(partij)));
+  std::string key = PartijKey(partij);
+  SLUIS_ASSIGN_OR_RETURN(const uint64_t version, state.Version(key));
   {
     const MutexLock lock(cache_->mutex);
     const auto* found = cache_->partijen.Find(std::string(partij));
@@ -431,6 +442,7 @@ absl::StatusOr<std::shared_ptr<const View::PartijPart>> FactsReader::LoadPartij(
   auto part = std::make_shared<View::PartijPart>();
   part->policy = policy;
   part->today = today;
+  part->key = std::move(key);
   part->version = version;
   SLUIS_ASSIGN_OR_RETURN(const auto records, state.Records(state::Subject::Partij(partij)));
   policy::v1::Facts facts;

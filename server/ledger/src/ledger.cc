@@ -1,6 +1,7 @@
 #include "sluis/ledger/ledger.h"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <iterator>
 #include <map>
@@ -27,6 +28,10 @@ namespace {
 using audit::Digest;
 using audit::LogTree;
 using store::Table;
+
+// A batch of so many waits for no more, and none waits for longer.
+constexpr size_t kEnough = 48;
+constexpr std::chrono::milliseconds kGatherTime(5);
 
 // Tiles as the store has them.
 class StoredTiles final : public audit::TileSource {
@@ -57,6 +62,13 @@ Draft::Draft(Draft&&) noexcept = default;
 Draft& Draft::operator=(Draft&&) noexcept = default;
 Draft::~Draft() = default;
 
+void Draft::WriteRecord() {
+  if (written) return;
+  written.emplace(Written{{}, record->caller(), record->casus_id(), record->pseudonym()});
+  record->SerializeToString(&written->bytes);
+  record.reset();
+}
+
 struct Ledger::State {
   State(LedgerOptions given, audit::SigningKey signing_key)
       : options(std::move(given)), key(std::move(signing_key)) {}
@@ -68,6 +80,8 @@ struct Ledger::State {
   CondVar waiting_changed;
   bool ending ABSL_GUARDED_BY(mutex) = false;
   std::deque<Submission> waiting ABSL_GUARDED_BY(mutex);
+  // The committer is told when so many wait.
+  size_t wanted ABSL_GUARDED_BY(mutex) = 1;
   absl::Status refusal ABSL_GUARDED_BY(mutex);
   store::HeadRow published ABSL_GUARDED_BY(mutex);
 
@@ -84,13 +98,36 @@ struct Ledger::State {
     bool logged = false;
   };
 
+  // Who called just before: those of the last batch, and those who waited when it ended.
+  struct Crowd {
+    size_t size = 0;
+    std::chrono::steady_clock::time_point when;
+  };
+
+  // Where many call at a time, those who were answered are about to call again. A batch waits until
+  // three quarters of them are here, because a sync, a signature and its verification by the
+  // callers cost as much for one entry as for fifty. Who calls alone waits for nobody.
+  void Gather(const Crowd& crowd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    const auto now = std::chrono::steady_clock::now();
+    // Who was answered longer ago does something else.
+    if (now - crowd.when > kGatherTime) return;
+    wanted = std::min({crowd.size * 3 / 4, kEnough, options.max_batch});
+    while (waiting.size() < wanted && !ending) {
+      const auto left = now + kGatherTime - std::chrono::steady_clock::now();
+      if (left <= left.zero() || !waiting_changed.WaitFor(mutex, absl::FromChrono(left))) break;
+    }
+    wanted = 1;
+  }
+
   void Run() {
+    Crowd crowd;
     for (;;) {
       std::vector<Item> batch;
       {
         const MutexLock lock(mutex);
         while (waiting.empty() && !ending) waiting_changed.Wait(mutex);
         if (waiting.empty()) return;
+        Gather(crowd);
         while (!waiting.empty() && batch.size() < options.max_batch) {
           batch.push_back({std::move(waiting.front()), absl::UnknownError("not run"), false});
           waiting.pop_front();
@@ -105,6 +142,10 @@ struct Ledger::State {
           const MutexLock lock(mutex);
           refusal = Broken();
         }
+      }
+      {
+        const MutexLock lock(mutex);
+        crowd = {batch.size() + waiting.size(), std::chrono::steady_clock::now()};
       }
       Complete(std::move(batch));
     }
@@ -185,41 +226,47 @@ struct Ledger::State {
       item.result = draft.status();
       return transaction.RollbackToMark();
     }
-    log::v1::Record& record = *draft->record;
+    draft->WriteRecord();
+    Draft::Written& written = *draft->written;
+    // Of messages that are written one after the other, a reader takes the fields of all.
+    log::v1::Record added;
     if (!draft->partij.empty()) {
       SLUIS_ASSIGN_OR_RETURN(const uint64_t next, NextNumber(transaction, counters, draft->partij));
-      record.set_partij_seq(next);
+      added.set_partij_seq(next);
     }
-    record.set_decided_at(absl::ToUnixMicros(moment.now));
-    record.set_local_date(moment.today.days());
+    added.set_decided_at(absl::ToUnixMicros(moment.now));
+    added.set_local_date(moment.today.days());
+    added.set_repeats(draft->repeats);
+    added.AppendToString(&written.bytes);
     SLUIS_ASSIGN_OR_RETURN(const std::string random, crypto::RandomBytes(audit::Salt::kSize));
     SLUIS_ASSIGN_OR_RETURN(const audit::Salt salt, audit::Salt::FromBytes(random));
     SLUIS_ASSIGN_OR_RETURN(const Uuid event_id, crypto::TimeUuid(absl::ToUnixMillis(moment.now)));
     store::EntryRow row;
-    record.SerializeToString(&row.record);
+    row.record = std::move(written.bytes);
     audit::Leaf leaf;
     leaf.event_id = event_id;
     leaf.kind = static_cast<uint8_t>(draft->kind);
-    leaf.time_us = record.decided_at();
-    leaf.partij_seq = record.partij_seq();
+    leaf.time_us = added.decided_at();
+    leaf.partij_seq = added.partij_seq();
     leaf.request = draft->request;
     if (draft->answer_hash) leaf.answer = *draft->answer_hash;
     leaf.commitment = audit::CommitRecord(salt, row.record);
     row.leaf = audit::EncodeLeaf(leaf);
     row.salt = std::string(salt.bytes());
-    row.answer = draft->kept_answer;
-    row.texts = draft->texts;
+    row.answer = std::move(draft->kept_answer);
+    row.texts = std::move(draft->texts);
     row.time = leaf.time_us;
     row.kind = draft->kind;
-    row.caller = record.caller();
+    row.caller = std::move(written.caller);
     row.source = draft->source;
-    row.casus_id = record.casus_id();
-    row.pseudonym = record.pseudonym();
+    row.casus_id = std::move(written.casus_id);
+    row.pseudonym = std::move(written.pseudonym);
     row.index = appended.Append(audit::LeafHash(row.leaf));
     SLUIS_RETURN_IF_ERROR(transaction.AppendEntry(row, event_id.bytes()));
     item.logged = true;
     Committed committed;
     committed.draft = *std::move(draft);
+    committed.record = std::move(row.record);
     committed.receipt.leaf = std::move(row.leaf);
     committed.receipt.index = row.index;
     item.result = std::move(committed);
@@ -352,7 +399,7 @@ void Ledger::Submit(Submission submission) {
       refused = Unavailable("OVERLOADED", "too many calls are waiting");
     } else {
       state_->waiting.push_back(std::move(submission));
-      state_->waiting_changed.NotifyOne();
+      if (state_->waiting.size() >= state_->wanted) state_->waiting_changed.NotifyOne();
       return;
     }
   }

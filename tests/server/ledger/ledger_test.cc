@@ -267,6 +267,57 @@ TEST_F(LedgerTest, WhatWaitsIsOneBatch) {
   EXPECT_EQ(checkpoints.size(), 2U);
 }
 
+// Callers who were answered together and come back one after the other share a batch. Tried again
+// where the machine kept them apart for too long.
+TEST_F(LedgerTest, ABatchWaitsForThoseWhoWereAnswered) {
+  bool shared = false;
+  for (int round = 0; round < 40 && !shared; ++round) {
+    Results results;
+    const auto submit = [&] {
+      Submission submission;
+      submission.apply = [](auto&, const Moment&) { return NewDraft("P_A"); };
+      submission.done = results.Expect();
+      ledger_->Submit(std::move(submission));
+    };
+    const auto let_go = Hold(results);
+    for (int i = 0; i < 8; ++i) submit();
+    let_go();
+    for (const auto& result : results.Wait()) ASSERT_THAT(result, IsOk());
+    batches_ = 0;
+    for (int i = 0; i < 6; ++i) {
+      submit();
+      absl::SleepFor(absl::Microseconds(500));
+    }
+    for (const auto& result : results.Wait()) ASSERT_THAT(result, IsOk());
+    shared = batches_ == 1;
+  }
+  EXPECT_TRUE(shared);
+}
+
+TEST_F(LedgerTest, WhoCallsAloneWaitsForNobody) {
+  const auto fastest = [](const std::function<void()>& run) {
+    absl::Duration best = absl::InfiniteDuration();
+    for (int i = 0; i < 21; ++i) {
+      const absl::Time begin = absl::Now();
+      run();
+      best = std::min(best, absl::Now() - begin);
+    }
+    return best;
+  };
+  ASSERT_THAT(RunPlain(), IsOk());
+  batches_ = 0;
+  const absl::Duration called = fastest([&] { ASSERT_THAT(RunPlain(), IsOk()); });
+  EXPECT_EQ(batches_, 21);
+  // The disk may be slow: it is for both.
+  const absl::Duration written = fastest([&] {
+    auto begun = store_->Begin();
+    ASSERT_THAT(begun, IsOk());
+    ASSERT_THAT((*begun)->Put(Table::kCasus, "k", "v"), IsOk());
+    ASSERT_THAT((*begun)->Commit(), IsOk());
+  });
+  EXPECT_LT(called, written + absl::Milliseconds(5));
+}
+
 TEST_F(LedgerTest, NumbersOfAPartijAreContiguousUnderConcurrency) {
   constexpr int kThreads = 4;
   constexpr int kEach = 100;

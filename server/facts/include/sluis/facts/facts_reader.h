@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,9 +64,11 @@ class View {
   // Valid as long as this view.
   [[nodiscard]] const policy::Facts& facts() const { return facts_; }
   // Name and value of every version that the facts were read at.
-  [[nodiscard]] const std::vector<std::pair<std::string, uint64_t>>& versions() const {
-    return versions_;
-  }
+  struct Version {
+    std::string_view key;  // of Table::kVersion
+    uint64_t version = 0;
+  };
+  [[nodiscard]] std::span<const Version> versions() const { return {versions_.data(), count_}; }
   // The value of `field` that `source` deposited; null when there is none.
   [[nodiscard]] const DepositedValue* ValueOf(policy::Side source, policy::FieldId field) const;
   // Whose key seals the values: the person, or the casus at a tafel without persons.
@@ -74,7 +79,8 @@ class View {
   struct SubjectPart;
   struct PartijPart;
   policy::Facts facts_;
-  std::vector<std::pair<std::string, uint64_t>> versions_;
+  std::array<Version, 4> versions_;  // of the parts below
+  size_t count_ = 0;
   Uuid value_owner_;
   std::shared_ptr<const SubjectPart> subject_;
   std::shared_ptr<const PartijPart> source_;

@@ -46,8 +46,11 @@ struct Draft {
   int kind = 0;  // an EventKind
   // Counts for this partij's own sequence; empty for who is no partij.
   std::string partij;
-  // Complete but for partij_seq, decided_at and local_date, which the ledger fills in.
+  // Complete but for partij_seq, decided_at, local_date and repeats, which the ledger fills in;
+  // null once it is written.
   std::unique_ptr<log::v1::Record> record;
+  // For a repeated request: index of the first entry plus 1.
+  uint64_t repeats = 0;
   audit::Digest request;
   // The hash of the answer as it stands in the leaf; absent when there is none.
   std::optional<audit::Digest> answer_hash;
@@ -61,10 +64,24 @@ struct Draft {
   std::string source;
   // An error to be returned once the entry is durable; OK for an answer.
   absl::Status error;
+
+  // The record as bytes, with what is searched for.
+  struct Written {
+    std::string bytes;
+    std::string caller;
+    std::string casus_id;
+    std::string pseudonym;
+  };
+  std::optional<Written> written;
+  // Writes the record and lets go of it: where it was made, because a hundred small pieces that are
+  // freed on another thread cost more than making them did. The ledger does it for who did not.
+  void WriteRecord();
 };
 
 struct Committed {
   Draft draft;
+  // The record as it is in the log.
+  std::string record;
   audit::Receipt receipt;
   // Size of the tree of the receipt's checkpoint.
   uint64_t tree_size = 0;
@@ -102,7 +119,8 @@ struct LedgerOptions {
 
 // All writes and all releases go through it. It takes the waiting submissions, runs them in one
 // transaction, appends their entries, extends the tree, signs one checkpoint, commits, and
-// completes the callers with their receipts. It never decides anything.
+// completes the callers with their receipts. It never decides anything. While many call at a time a
+// batch waits for more of them, 5 ms at most; who calls alone waits for nobody.
 //
 // Thread-safe. After a failed sync nothing is known about the disk: the ledger is broken for good
 // and refuses everything (DATA_LOSS / LEDGER_BROKEN); the process should end. A commit that failed
