@@ -312,6 +312,7 @@ int Main(int argc, char** argv) {
   std::vector<double> syncs;
   std::vector<double> echo1;
   std::vector<double> release1;
+  std::vector<double> bare1;
   std::vector<double> echo64;
   std::vector<double> release64;
   std::vector<double> ratio;
@@ -320,6 +321,7 @@ int Main(int argc, char** argv) {
     syncs.push_back(FdatasyncPerSecond(daemon.directory().string(), quick ? 0.1 : 0.5));
     echo1.push_back(Run(call_echo, 1, seconds / 2).p50_us);
     release1.push_back(Run(call_release, 1, seconds / 2).p50_us);
+    bare1.push_back(Run(call_bare, 1, seconds / 2).p50_us);
     echo64.push_back(Run(call_echo, kManyCallers, seconds).per_second);
     release64.push_back(Run(call_release, kManyCallers, seconds).per_second);
     ratio.push_back(release64.back() / echo64.back());
@@ -331,8 +333,10 @@ int Main(int argc, char** argv) {
   figures.Add("signature_us", signature_us, "one Ed25519 signature of a checkpoint");
   figures.Add("echo1_p50_us", Median(echo1), "empty gRPC mTLS echo, 1 caller, median");
   figures.Add("release1_p50_us", Median(release1), "release of 8 fields, 1 caller, median");
+  figures.Add("release_bare1_p50_us", Median(bare1),
+              "the same with a bare client, as the echo has");
   figures.Add("release1_limit_us", 2 * Median(echo1) + sync_us + signature_us,
-              "goal for the line above: twice the echo, one sync, one signature");
+              "goal for the two above: twice the echo, one sync, one signature");
   figures.Add("echo_per_s_64", Median(echo64), "echo, 64 callers");
   figures.Add("release_per_s_64", Median(release64), "release of 8 fields, 64 callers");
   figures.Add("release_over_echo_64", Median(ratio),
