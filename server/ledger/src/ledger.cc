@@ -30,7 +30,7 @@ using audit::LogTree;
 using store::Table;
 
 // A batch of so many waits for no more, and none waits for longer.
-constexpr size_t kEnough = 48;
+constexpr size_t kEnough = 32;
 constexpr std::chrono::milliseconds kGatherTime(5);
 
 // Tiles as the store has them.
@@ -111,7 +111,7 @@ struct Ledger::State {
     const auto now = std::chrono::steady_clock::now();
     // Who was answered longer ago does something else.
     if (now - crowd.when > kGatherTime) return;
-    wanted = std::min({crowd.size * 3 / 4, kEnough, options.max_batch});
+    wanted = std::min({crowd.size / 2, kEnough, options.max_batch});
     while (waiting.size() < wanted && !ending) {
       const auto left = now + kGatherTime - std::chrono::steady_clock::now();
       if (left <= left.zero() || !waiting_changed.WaitFor(mutex, absl::FromChrono(left))) break;

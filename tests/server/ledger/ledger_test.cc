@@ -284,7 +284,7 @@ TEST_F(LedgerTest, ABatchWaitsForThoseWhoWereAnswered) {
     let_go();
     for (const auto& result : results.Wait()) ASSERT_THAT(result, IsOk());
     batches_ = 0;
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 4; ++i) {
       submit();
       absl::SleepFor(absl::Microseconds(500));
     }
