@@ -21,15 +21,14 @@ size_t Start(std::string_view bytes) {
   return static_cast<size_t>(static_cast<uint8_t>(bytes[0])) << 8 | static_cast<uint8_t>(bytes[1]);
 }
 
-bool IsDigits(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isdigit(c); });
-}
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsDigits(std::string_view text) { return std::all_of(text.begin(), text.end(), &IsDigit); }
 
 // Whether a number that was found is a part of a longer hexadecimal one: the thousands of UUIDs in
 // a log hold some nine digits in a row now and then.
 bool IsInsideHex(std::string_view bytes, size_t at, size_t size) {
   const auto belongs = [&](size_t i) {
-    return absl::ascii_isdigit(bytes[i]) || (bytes[i] >= 'a' && bytes[i] <= 'f') || bytes[i] == '-';
+    return IsDigit(bytes[i]) || (bytes[i] >= 'a' && bytes[i] <= 'f') || bytes[i] == '-';
   };
   return at > 0 && at + size < bytes.size() && belongs(at - 1) && belongs(at + size);
 }
