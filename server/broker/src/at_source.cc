@@ -74,6 +74,16 @@ bool ReadSealedValue(std::string_view bytes, SealedParts& parts) {
   return TakeField(bytes, 1, parts.salt) && TakeField(bytes, 2, parts.content) && bytes.empty();
 }
 
+// The value of `field` as it goes over the wire, from what was opened, which is wiped.
+absl::StatusOr<std::string> ToDelivered(std::string_view field, std::string& opened) {
+  SealedParts parts;
+  const bool read = ReadSealedValue(opened, parts);
+  std::string value = read ? EncodeValue(field, parts.content, parts.salt) : std::string();
+  Wipe(opened);
+  if (!read) return DataLoss("SEAL_BROKEN", "a sealed value cannot be read");
+  return value;
+}
+
 // One call on its way from the decision to the second entry.
 class Delivering : public std::enable_shared_from_this<Delivering> {
  public:
@@ -404,33 +414,23 @@ absl::Status AppendDeposits(Core& core, const Uuid& owner, const std::vector<Del
   out.reserve(most);
   SLUIS_ASSIGN_OR_RETURN(std::vector<std::string> values,
                          core.options.vault->OpenAll(owner, sealed));
-  bool read = true;
+  absl::Status all;
   for (size_t i = 0; i < values.size(); ++i) {
-    SealedParts parts;
-    read = read && ReadSealedValue(values[i], parts);
-    if (read) {
-      std::string value = EncodeValue(deliveries[i].field, parts.content, parts.salt);
-      AppendField(out, number, value);
-      Wipe(value);
-    }
-    Wipe(values[i]);
+    auto value = ToDelivered(deliveries[i].field, values[i]);
+    all.Update(value.status());
+    if (!value.ok()) continue;
+    AppendField(out, number, *value);
+    Wipe(*value);
   }
-  if (read) return absl::OkStatus();
-  Wipe(out);
-  return DataLoss("SEAL_BROKEN", "a sealed value cannot be read");
+  if (!all.ok()) Wipe(out);
+  return all;
 }
 
 absl::StatusOr<std::string> OpenDeposit(Core& core, const Uuid& owner, const Delivery& delivery) {
   SLUIS_ASSIGN_OR_RETURN(std::string bytes,
                          core.options.vault->Open(owner, state::ValueUse(delivery.value->deposit),
                                                   delivery.value->sealed_value));
-  SealedParts parts;
-  std::string value;
-  const bool read = ReadSealedValue(bytes, parts);
-  if (read) value = EncodeValue(delivery.field, parts.content, parts.salt);
-  Wipe(bytes);
-  if (!read) return DataLoss("SEAL_BROKEN", "a sealed value cannot be read");
-  return value;
+  return ToDelivered(delivery.field, bytes);
 }
 
 absl::Status ExpectDelivery(Core& core, store::Transaction& transaction, uint64_t decision,

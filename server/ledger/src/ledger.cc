@@ -105,8 +105,9 @@ struct Ledger::State {
   };
 
   // Where many call at a time, those who were answered are about to call again. A batch waits until
-  // three quarters of them are here, because a sync, a signature and its verification by the
-  // callers cost as much for one entry as for fifty. Who calls alone waits for nobody.
+  // half of them are here, because a sync, a signature and its verification by the callers cost as
+  // much for one entry as for fifty; the other half has work to do meanwhile. Who calls alone waits
+  // for nobody.
   void Gather(const Crowd& crowd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     const auto now = std::chrono::steady_clock::now();
     // Who was answered longer ago does something else.

@@ -115,16 +115,7 @@ absl::Status SmallWorld::Build(int number) {
   SLUIS_ASSIGN_OR_RETURN(const auto opened,
                          Send<v1::OpenCasusResponse>(kRegie, "CasusService/OpenCasus", open));
   casus_id_ = opened.answer().casus_id();
-  v1::AddPersonRequest add;
-  add.set_casus_id(casus_id_);
-  add.set_bsn(testing::TestBsn(number));
-  add.set_bsn_verified(true);
-  add.mutable_elements()->set_geslachtsnaam("GEHEIM");
-  add.mutable_elements()->set_geboortedatum("1981-07-02");
-  add.set_role(policy::v1::PersonRole::BETROKKENE);
-  SLUIS_ASSIGN_OR_RETURN(const auto added,
-                         Send<v1::AddPersonResponse>(kRegie, "CasusService/AddPerson", add));
-  wijkteam_person_ = added.answer().person_id();
+  SLUIS_ASSIGN_OR_RETURN(wijkteam_person_, AddStranger(number));
   SLUIS_RETURN_IF_ERROR(Admit(kWijkteam).status());
   SLUIS_RETURN_IF_ERROR(Admit(kGgz).status());
   v1::GetCasusRequest get;
