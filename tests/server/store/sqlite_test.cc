@@ -152,6 +152,33 @@ TEST(SqliteStoreTest, OneProcessAtATime) {
   EXPECT_THAT(OpenSqliteStore(path), IsOk());
 }
 
+// Nobody should; but what is remembered would then be older than the store.
+TEST(SqliteStoreTest, WhatAnotherConnectionWroteIsSeen) {
+  const TempDir directory;
+  const std::string path = directory.File("store.db");
+  auto store = OpenSqliteStore(path);
+  ASSERT_THAT(store, IsOk());
+  const auto version = [&] {
+    auto transaction = (*store)->Begin();
+    EXPECT_THAT(transaction, IsOk());
+    return (*(*transaction)->Get(Table::kVersion, "k")).value_or("none");
+  };
+  {
+    auto transaction = (*store)->Begin();
+    ASSERT_THAT((*transaction)->Put(Table::kVersion, "k", "1"), IsOk());
+    ASSERT_THAT((*transaction)->Commit(), IsOk());
+  }
+  {
+    auto transaction = (*store)->Begin();
+    EXPECT_EQ(*(*transaction)->Get(Table::kVersion, "k"), "1");
+    ASSERT_THAT((*transaction)->Commit(), IsOk());
+  }
+  auto other = SqliteDb::Open(path, SqliteDb::Mode::kReadWrite);
+  ASSERT_THAT(other, IsOk());
+  ASSERT_THAT((*other)->Execute("UPDATE version SET value = x'32'"), IsOk());
+  EXPECT_EQ(version(), "2");
+}
+
 TEST(SqliteStoreTest, WhatIsNoStoreIsRefused) {
   const TempDir directory;
   const std::string path = directory.File("store.db");
